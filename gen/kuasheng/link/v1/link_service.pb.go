@@ -972,12 +972,8 @@ type InquiryReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Number of the inquiry.
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Required. Checkpoint of the journal, a signed note.
-	Checkpoint []byte `protobuf:"bytes,2,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
-	// Optional. Range proof from the tree of the previous batch to the checkpoint, without targets; 32 bytes a hash, joined.
-	RangeHashes []byte `protobuf:"bytes,3,opt,name=range_hashes,json=rangeHashes,proto3" json:"range_hashes,omitempty"`
 	// Required. One entry an intent, in the order asked.
-	Findings      []*InquiryFinding `protobuf:"bytes,4,rep,name=findings,proto3" json:"findings,omitempty"`
+	Findings      []*InquiryFinding `protobuf:"bytes,2,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1019,20 +1015,6 @@ func (x *InquiryReply) GetId() int64 {
 	return 0
 }
 
-func (x *InquiryReply) GetCheckpoint() []byte {
-	if x != nil {
-		return x.Checkpoint
-	}
-	return nil
-}
-
-func (x *InquiryReply) GetRangeHashes() []byte {
-	if x != nil {
-		return x.RangeHashes
-	}
-	return nil
-}
-
 func (x *InquiryReply) GetFindings() []*InquiryFinding {
 	if x != nil {
 		return x.Findings
@@ -1049,7 +1031,8 @@ type InquiryFinding struct {
 	Record []byte `protobuf:"bytes,2,opt,name=record,proto3" json:"record,omitempty"`
 	// Optional. Index of that record in the journal.
 	Index int64 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
-	// Optional. RFC 6962 audit path of that record under the reply's checkpoint.
+	// Optional. RFC 6962 audit path of that record in the tree of the journal_resume of this stream: nothing that is asked about can have
+	// been answered since, because a node ends the work of an earlier stream before it attaches again.
 	InclusionHashes [][]byte `protobuf:"bytes,4,rep,name=inclusion_hashes,json=inclusionHashes,proto3" json:"inclusion_hashes,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1478,14 +1461,10 @@ const file_kuasheng_link_v1_link_service_proto_rawDesc = "" +
 	"\aintents\x18\x02 \x03(\v2 .kuasheng.link.v1.InquiredIntentR\aintents\":\n" +
 	"\x0eInquiredIntent\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\"\x9f\x01\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"\\\n" +
 	"\fInquiryReply\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x1e\n" +
-	"\n" +
-	"checkpoint\x18\x02 \x01(\fR\n" +
-	"checkpoint\x12!\n" +
-	"\frange_hashes\x18\x03 \x01(\fR\vrangeHashes\x12<\n" +
-	"\bfindings\x18\x04 \x03(\v2 .kuasheng.link.v1.InquiryFindingR\bfindings\"\x8c\x01\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12<\n" +
+	"\bfindings\x18\x02 \x03(\v2 .kuasheng.link.v1.InquiryFindingR\bfindings\"\x8c\x01\n" +
 	"\x0eInquiryFinding\x12!\n" +
 	"\fintent_index\x18\x01 \x01(\x03R\vintentIndex\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\fR\x06record\x12\x14\n" +

@@ -1,0 +1,233 @@
+// Package decision is step 2 of the life of a query: may this caller ask these fields of this resource for this purpose, now?
+//
+// It reads in-memory views only and takes a few microseconds. Its answer is final for the exchange; the province may still refuse.
+package decision
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kuasheng/kuasheng/exchange/catalogue"
+	"github.com/kuasheng/kuasheng/exchange/member"
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	cataloguev1 "github.com/kuasheng/kuasheng/gen/kuasheng/catalogue/v1"
+	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
+	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
+	"github.com/kuasheng/kuasheng/internal/ident"
+	"github.com/kuasheng/kuasheng/internal/refusal"
+)
+
+type members interface {
+	Get(region string) (*registryv1.Member, bool)
+}
+
+type resources interface {
+	Get(name string) (*cataloguev1.Resource, bool)
+}
+
+type grants interface {
+	ByRequesterResource(requester, resource string) []*grantv1.Grant
+}
+
+// Decider decides. It is safe for concurrent use.
+type Decider struct {
+	members   members
+	resources resources
+	grants    grants
+	quotas    *Quotas
+}
+
+// New returns a decider over the views given.
+func New(m members, r resources, g grants, q *Quotas) *Decider {
+	return &Decider{members: m, resources: r, grants: g, quotas: q}
+}
+
+// Request is what is decided on.
+type Request struct {
+	Requester  string // SPIFFE ID
+	Resource   string
+	Fields     []string
+	Parameters map[string]string
+	Purpose    *grantv1.Purpose
+	Mode       auditv1.Mode
+}
+
+// Permit is what a permission rests on.
+type Permit struct {
+	Region   string
+	Resource *cataloguev1.Resource
+	Grant    *grantv1.Grant
+}
+
+// Decide permits a request, or refuses it with the reason that is nearest to being cured. With a refusal the permit holds as much as was
+// found, for the record. A permission uses up one unit of the grant's quotas.
+func (d *Decider) Decide(now time.Time, r Request) (Permit, error) {
+	p := Permit{Region: catalogue.Region(r.Resource)}
+	entry, ok := d.resources.Get(r.Resource)
+	if !ok {
+		return p, refusal.About(auditv1.Reason_REASON_NOT_FOUND, "resource", "no such resource is published; `kuasheng catalogue list` shows what is")
+	}
+	p.Resource = entry
+	if err := d.checkResource(p, r); err != nil {
+		return p, err
+	}
+	grant, err := d.findGrant(now, r)
+	p.Grant = grant
+	if err != nil {
+		return p, err
+	}
+	// What the caller got wrong is told only to those who may ask at all.
+	if err := checkParameters(entry, r.Parameters); err != nil {
+		return p, err
+	}
+	return p, d.quotas.use(now, grant)
+}
+
+// Return gives back the unit of quota of a permission that was not used after all.
+func (d *Decider) Return(p Permit) { d.quotas.giveBack(p.Grant) }
+
+// checkResource refuses what nobody may ask for.
+func (d *Decider) checkResource(p Permit, r Request) error {
+	provider, ok := d.members.Get(p.Region)
+	switch {
+	case !ok || !member.Active(provider):
+		return refusal.New(auditv1.Reason_REASON_MEMBER_SUSPENDED, "the providing province's membership is suspended")
+	case !catalogue.Published(p.Resource):
+		return refusal.New(auditv1.Reason_REASON_RESOURCE_WITHDRAWN, "the province has withdrawn this resource")
+	case p.Resource.GetSharing().GetType() == cataloguev1.ShareType_SHARE_TYPE_NOT_SHARED:
+		return refusal.New(auditv1.Reason_REASON_RESOURCE_NOT_SHARED, "the resource is not shared: %s", p.Resource.GetSharing().GetReason())
+	case !catalogue.Routable(p.Resource.GetGrade()):
+		return refusal.New(auditv1.Reason_REASON_GRADE_NOT_ROUTABLE, "data of this grade never passes the exchange")
+	}
+	mode := p.Resource.GetSharing().GetMode()
+	if mode == cataloguev1.ShareMode_SHARE_MODE_FILE || mode == cataloguev1.ShareMode_SHARE_MODE_BATCH && r.Mode != auditv1.Mode_MODE_EXPORT {
+		return refusal.New(auditv1.Reason_REASON_MODE_NOT_OFFERED, "the province does not share this resource in this way; see its entry's share mode")
+	}
+	return nil
+}
+
+// findGrant returns the grant that covers the request, or the one that comes nearest with what it lacks.
+func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, error) {
+	var nearest *grantv1.Grant
+	var lack *refusal.Error
+	passed := -1
+	for _, g := range d.grants.ByRequesterResource(r.Requester, r.Resource) {
+		n, err := covers(now, g, r)
+		if err == nil {
+			return g, nil
+		}
+		if n > passed {
+			nearest, lack, passed = g, err, n
+		}
+	}
+	if nearest == nil {
+		return nil, refusal.New(auditv1.Reason_REASON_NO_GRANT, "you hold no grant for this resource; apply to the province's bureau")
+	}
+	return nearest, lack
+}
+
+// covers checks one grant and returns how many checks it passed.
+func covers(now time.Time, g *grantv1.Grant, r Request) (passed int, lack *refusal.Error) {
+	checks := []func() *refusal.Error{
+		func() *refusal.Error {
+			if g.GetState() != grantv1.GrantState_GRANT_STATE_ACTIVE {
+				return refusal.New(auditv1.Reason_REASON_GRANT_REVOKED, "the grant %s was revoked: %s", g.GetName(), g.GetRevokeReason())
+			}
+			return nil
+		},
+		func() *refusal.Error {
+			if !now.Before(g.GetExpireTime().AsTime()) {
+				return refusal.New(auditv1.Reason_REASON_GRANT_EXPIRED, "the grant %s expired at %s; ask for a new one", g.GetName(), g.GetExpireTime().AsTime().Format(time.RFC3339))
+			}
+			if s := g.GetStartTime(); s != nil && now.Before(s.AsTime()) {
+				return refusal.New(auditv1.Reason_REASON_GRANT_NOT_YET_VALID, "the grant %s is valid from %s", g.GetName(), s.AsTime().Format(time.RFC3339))
+			}
+			return nil
+		},
+		func() *refusal.Error {
+			if !slices.Contains(g.GetPurposes(), r.Purpose.GetCode()) {
+				return refusal.About(auditv1.Reason_REASON_PURPOSE_NOT_GRANTED, "purpose.code", "the grant %s permits the purposes %v", g.GetName(), g.GetPurposes())
+			}
+			return nil
+		},
+		func() *refusal.Error {
+			if len(g.GetLegalBases()) > 0 && !slices.Contains(g.GetLegalBases(), r.Purpose.GetLegalBasis()) {
+				return refusal.About(auditv1.Reason_REASON_LEGAL_BASIS_NOT_GRANTED, "purpose.legal_basis", "the grant %s permits the legal bases %v", g.GetName(), g.GetLegalBases())
+			}
+			return nil
+		},
+		func() *refusal.Error {
+			if len(g.GetServiceItems()) > 0 && !slices.ContainsFunc(g.GetServiceItems(), func(granted string) bool { return coversItem(granted, r.Purpose.GetServiceItem()) }) {
+				return refusal.About(auditv1.Reason_REASON_ITEM_NOT_GRANTED, "purpose.service_item", "the grant %s permits the service items %v", g.GetName(), g.GetServiceItems())
+			}
+			return nil
+		},
+		func() *refusal.Error {
+			for _, f := range r.Fields {
+				if !slices.Contains(g.GetFields(), f) {
+					return refusal.About(auditv1.Reason_REASON_FIELD_NOT_GRANTED, f, "the grant %s permits the fields %v", g.GetName(), g.GetFields())
+				}
+			}
+			return nil
+		},
+	}
+	for _, check := range checks {
+		if lack := check(); lack != nil {
+			return passed, lack
+		}
+		passed++
+	}
+	return passed, nil
+}
+
+// coversItem reports whether a granted service item covers the one stated: a base code covers all its implementations, an implementation code
+// its handling codes.
+func coversItem(granted, stated string) bool {
+	if granted == stated {
+		return true
+	}
+	g, err := ident.ParseServiceItem(granted)
+	if err != nil {
+		return false
+	}
+	s, err := ident.ParseServiceItem(stated)
+	return err == nil && g.Contains(s)
+}
+
+// checkParameters refuses names that the entry does not declare and names that are missing. Types and formats are the province's to check:
+// the exchange does not look at values.
+func checkParameters(entry *cataloguev1.Resource, parameters map[string]string) error {
+	declared := 0
+	for _, p := range entry.GetParameters() {
+		if _, given := parameters[p.GetName()]; given {
+			declared++
+		} else if p.GetRequired() {
+			return refusal.About(auditv1.Reason_REASON_PARAMETER_MISSING, p.GetName(), "the resource requires the parameter %q (%s)", p.GetName(), p.GetTitle().GetZh())
+		}
+	}
+	if declared == len(parameters) {
+		return nil
+	}
+	names := make([]string, 0, len(entry.GetParameters()))
+	for _, p := range entry.GetParameters() {
+		names = append(names, p.GetName())
+	}
+	for name := range parameters {
+		if !slices.Contains(names, name) {
+			return refusal.About(auditv1.Reason_REASON_PARAMETER_UNKNOWN, clip(name), "the resource has no parameter of that name; it has %v", names)
+		}
+	}
+	return nil
+}
+
+// clip bounds a name that came from outside before it goes into an error and a record; one that looks like an identity number goes into
+// neither.
+func clip(name string) string {
+	if ident.ContainsCitizenID(name) {
+		return "(withheld)"
+	}
+	if len(name) > 64 {
+		return name[:64]
+	}
+	return name
+}

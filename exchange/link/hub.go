@@ -1,0 +1,248 @@
+package link
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kuasheng/kuasheng/exchange/accesslog"
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	"github.com/kuasheng/kuasheng/internal/evidence"
+	"github.com/kuasheng/kuasheng/internal/refusal"
+	"github.com/kuasheng/kuasheng/internal/translog"
+	"github.com/kuasheng/kuasheng/internal/translog/segment"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/protobuf/proto"
+)
+
+// Version is the version of the link's protocol.
+const Version = 1
+
+const (
+	// maxReplicas bounds the replicas of one province: each costs a stream, two goroutines and its queue.
+	maxReplicas = 16
+	// maxSideBytes bounds what large answers may hold in memory at once, over all calls.
+	maxSideBytes = 64 << 20
+)
+
+// Remembered keeps, over restarts, the last checkpoint accepted of each journal: a journal that was rolled back is then noticed.
+type Remembered interface {
+	// Accepted returns nil where nothing is remembered.
+	Accepted(ctx context.Context, origin string) (signed []byte, err error)
+	Remember(ctx context.Context, origin string, signed []byte) error
+}
+
+// Config is what a Hub needs.
+type Config struct {
+	// Log is asked for with each use: the log needs the hub's Dispatch before it can be opened.
+	Log func() *accesslog.Log
+	// Journal returns the registered key of a province's journal; ok is false where there is none.
+	Journal    func(region, origin string) (v note.Verifier, ok bool)
+	Remembered Remembered
+	Domain     func(region string) string // trust domain of a province, for the domain of its refusals
+	Logger     *slog.Logger
+	Now        func() time.Time
+}
+
+// Hub knows the attached replicas.
+type Hub struct {
+	cfg  Config
+	side *semaphore.Weighted
+
+	mu        sync.RWMutex
+	provinces map[string][]*session
+	stopping  bool
+}
+
+// NewHub returns a hub without replicas.
+func NewHub(cfg Config) *Hub {
+	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}}
+}
+
+// Attached lists the replicas of a province that are attached now.
+func (h *Hub) Attached(region string) []string {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	names := make([]string, 0, len(h.provinces[region]))
+	for _, s := range h.provinces[region] {
+		names = append(names, s.replica)
+	}
+	return names
+}
+
+// reserve picks the replica of the province with the fewest calls outstanding and writes its journal into the call's intent.
+func (h *Hub) reserve(c *Call) *refusal.Error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.stopping {
+		return refusal.New(auditv1.Reason_REASON_SHUTTING_DOWN, "the exchange is stopping; try again in a few seconds")
+	}
+	var best *session
+	for _, s := range h.provinces[c.Region] {
+		if s.draining.Load() {
+			continue
+		}
+		if best == nil || s.reserved.Load() < best.reserved.Load() {
+			best = s
+		}
+	}
+	if best == nil {
+		return refusal.New(auditv1.Reason_REASON_NODE_NOT_ATTACHED, "no node of province %s is attached; try again later", c.Region)
+	}
+	if best.reserved.Add(1) > int64(best.maxOutstanding) {
+		best.reserved.Add(-1)
+		return refusal.New(auditv1.Reason_REASON_NODE_BUSY, "the nodes of province %s have as many calls outstanding as they accept; try again later", c.Region)
+	}
+	c.session = best
+	c.Intent.JournalOrigin = best.origin
+	return nil
+}
+
+// Dispatch hands the calls of a commit to their sessions. The log's committer runs it.
+func (h *Hub) Dispatch(commit *segment.Commit) {
+	var touched []*session
+	for i := range commit.Entries {
+		e := &commit.Entries[i]
+		c, ok := e.Tag.(*Call)
+		if !ok {
+			continue
+		}
+		leaf, _ := commit.Span.Node(0, e.Index)
+		c.mu.Lock()
+		c.state, c.index, c.record, c.leaf, c.commit = callQueued, e.Index, e.Record, leaf, commit
+		c.mu.Unlock()
+		if len(c.session.incoming) == 0 {
+			touched = append(touched, c.session)
+		}
+		c.session.incoming = append(c.session.incoming, c)
+	}
+	for _, s := range touched {
+		calls := s.incoming
+		s.incoming = nil
+		if !s.push(commit, calls) {
+			// The replica has gone between reservation and commit: not on this goroutine, which every commit waits for.
+			go h.moveAll(calls)
+		}
+	}
+}
+
+// Failed ends the calls whose intents the log could not write. The log's committer runs it.
+func (h *Hub) Failed(entries []segment.Entry, _ error) {
+	for i := range entries {
+		if c, ok := entries[i].Tag.(*Call); ok {
+			h.cfg.Log().Abandon()
+			h.end(c, Result{Err: refusal.New(auditv1.Reason_REASON_LOG_UNAVAILABLE, "the access log cannot be written; nothing was sent")}, auditv1.Result_RESULT_UNSPECIFIED)
+		}
+	}
+}
+
+// Abandon says that the caller no longer waits. What has not been sent will not be; what has been sent is interrupted, and completed by the
+// node's answer when it comes. It reports false if the call had ended already: then its Result stands.
+func (h *Hub) Abandon(c *Call, reason auditv1.Reason) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == callEnded {
+		return false
+	}
+	if c.abandoned == auditv1.Reason_REASON_UNSPECIFIED {
+		c.abandoned = reason
+		close(c.gone)
+		if c.state == callSent {
+			h.cfg.Log().Outcome(c.outcome(h.cfg.Now(), auditv1.Result_RESULT_INTERRUPTED, reason, c.head, c.relayed))
+		}
+	}
+	return true
+}
+
+// end ends a call, once: it frees the reservation, writes the outcome (unless result is unspecified) and wakes whoever waits.
+func (h *Hub) end(c *Call, r Result, result auditv1.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == callEnded {
+		return
+	}
+	wasSent := c.state == callSent
+	c.state, c.result = callEnded, r
+	c.session.reserved.Add(-1)
+	if result != auditv1.Result_RESULT_UNSPECIFIED {
+		h.record(c, r, result, wasSent)
+	}
+	close(c.done)
+}
+
+// record writes the outcome; the caller holds c.mu.
+func (h *Hub) record(c *Call, r Result, result auditv1.Result, wasSent bool) {
+	reason := auditv1.Reason_REASON_UNSPECIFIED
+	if r.Err != nil {
+		reason = r.Err.Reason
+	}
+	bytes := c.relayed
+	if r.Payload != nil {
+		bytes = int64(len(r.Payload))
+	}
+	now := h.cfg.Now()
+	switch {
+	case c.abandoned == auditv1.Reason_REASON_UNSPECIFIED:
+		h.cfg.Log().Outcome(c.outcome(now, result, reason, r.Evidence, bytes))
+	case !wasSent:
+		h.cfg.Log().Outcome(c.outcome(now, auditv1.Result_RESULT_NOT_SENT, c.abandoned, Evidence{}, 0))
+	case result == auditv1.Result_RESULT_ANSWERED:
+		// It was recorded as interrupted when the caller went; now the journal says that data left the province.
+		h.cfg.Log().LateOutcome(c.outcome(now, auditv1.Result_RESULT_RECOVERED_ANSWERED, c.abandoned, r.Evidence, bytes))
+	case result != auditv1.Result_RESULT_INTERRUPTED:
+		h.cfg.Log().LateOutcome(c.outcome(now, result, reason, r.Evidence, bytes))
+	}
+}
+
+// moveAll gives calls that were never sent to another replica, each under a new intent that names it. A ticket is good for one replica only:
+// otherwise it could be used once at each.
+func (h *Hub) moveAll(calls []*Call) {
+	for _, c := range calls {
+		h.move(c)
+	}
+}
+
+func (h *Hub) move(old *Call) {
+	old.mu.Lock()
+	abandoned := old.abandoned != auditv1.Reason_REASON_UNSPECIFIED
+	old.mu.Unlock()
+	if abandoned || !h.cfg.Now().Before(old.Deadline) {
+		h.end(old, Result{Err: refusal.New(auditv1.Reason_REASON_DEADLINE_EXCEEDED, "the deadline passed before the request was sent")}, auditv1.Result_RESULT_NOT_SENT)
+		return
+	}
+	next := NewCall()
+	next.Region, next.Intent = old.Region, proto.CloneOf(old.Intent)
+	next.ParametersSalt, next.Parameters, next.AnswerSalt = old.ParametersSalt, old.Parameters, old.AnswerSalt
+	next.Received, next.Deadline = old.Received, old.Deadline
+	next.Intent.ReplacesPlusOne = old.index + 1
+	if err := h.Begin(next); err != nil {
+		h.end(old, Result{Err: err}, auditv1.Result_RESULT_NOT_SENT)
+		return
+	}
+	h.end(old, Result{Err: refusal.New(auditv1.Reason_REASON_NODE_LOST, "the replica had gone before the request was sent"), next: next}, auditv1.Result_RESULT_REPLACED)
+}
+
+// Begin takes a call in: a slot of the log, a replica, the intent. After an error nothing was added, and the refusal is the caller's to
+// record.
+func (h *Hub) Begin(c *Call) *refusal.Error {
+	if err := h.cfg.Log().Begin(); err != nil {
+		return refusal.New(auditv1.Reason_REASON_OVERLOADED, "the exchange has as many accesses under way as it accepts; try again later")
+	}
+	if err := h.reserve(c); err != nil {
+		h.cfg.Log().Abandon()
+		return err
+	}
+	if err := h.cfg.Log().Intent(c.Intent, c); err != nil {
+		c.session.reserved.Add(-1)
+		h.cfg.Log().Abandon()
+		h.cfg.Logger.Error("intent was not recorded", "error", err)
+		return refusal.New(auditv1.Reason_REASON_LOG_UNAVAILABLE, "the access log cannot be written; nothing was sent")
+	}
+	return nil
+}
+
+func newReceipt(record []byte, index int64, path []translog.Hash, checkpoint []byte) *auditv1.Receipt {
+	return evidence.NewReceipt(record, index, path, checkpoint)
+}

@@ -1,0 +1,211 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
+	"github.com/kuasheng/kuasheng/internal/translog"
+	"github.com/kuasheng/kuasheng/internal/translog/segment"
+	"google.golang.org/grpc"
+)
+
+// errRenewed ends a stream whose SVID was renewed.
+var errRenewed = errors.New("SVID was renewed")
+
+// drainTimeout bounds how long a stream that is given up on purpose waits for answers under way.
+const drainTimeout = 20 * time.Second
+
+// session is one attached stream.
+type session struct {
+	client  *Client
+	ctx     context.Context // of the stream; a session is the stream's own struct and lives exactly as long
+	cancel  context.CancelCauseFunc
+	api     linkv1.LinkServiceClient
+	stream  linkv1.LinkService_AttachClient
+	resumed int64 // size of the journal when the stream began
+
+	follower *translog.Follower // the receiver's
+	sentSize int64              // the sender's
+
+	slots   chan struct{}  // one token per ticket under way
+	workers sync.WaitGroup // handlers and side streams
+	replies sync.WaitGroup // records added to the journal and neither committed nor failed
+	drained chan struct{}  // closed when a draining stream has sent everything
+
+	wake    chan struct{} // holds one
+	control chan *linkv1.AttachRequest
+
+	mu       sync.Mutex
+	queue    []batch
+	sending  int // batches taken by the sender and not yet sent, and answers on side streams
+	draining bool
+}
+
+// batch is what one commit of the journal holds for this stream.
+type batch struct {
+	commit  *segment.Commit
+	replies []*Reply
+}
+
+// Reply is the tag of a record in the journal: what goes to the exchange once the record is durable.
+type Reply struct {
+	session *session
+	intent  intent
+	Salt    []byte // of the answer digest
+	Payload []byte // nil for refusals and exports
+	Large   bool   // the payload goes on a stream of its own even if it is small
+
+	index  int64  // in the journal
+	record []byte // its bytes
+}
+
+// intent is what a side stream says about the ticket it answers.
+type intent struct {
+	index int64
+	hash  translog.Hash
+}
+
+// Next returns a further reply to the same ticket: an export has two.
+func (r *Reply) Next() *Reply { return &Reply{session: r.session, intent: r.intent} }
+
+// Adding is to be called before the reply is given to the journal; Failed after the journal did not take it.
+func (r *Reply) Adding() { r.session.replies.Add(1) }
+
+// Failed takes back what Adding said.
+func (r *Reply) Failed(err error) {
+	r.session.replies.Done()
+	r.session.cancel(err)
+}
+
+// runSession attaches on a connection and serves until the stream ends.
+func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := &session{
+		client: c, ctx: ctx, cancel: cancel, api: linkv1.NewLinkServiceClient(conn),
+		slots: make(chan struct{}, c.cfg.MaxOutstanding), drained: make(chan struct{}),
+		wake: make(chan struct{}, 1), control: make(chan *linkv1.AttachRequest, 4),
+	}
+	var err error
+	if s.stream, err = s.api.Attach(ctx); err != nil {
+		return err
+	}
+	if err := s.handshake(); err != nil {
+		return err
+	}
+	c.cfg.Logger.Info("attached to the exchange", "tree_size", s.follower.Checkpoint().Size, "journal_size", s.resumed)
+	c.enter(s)
+	if c.cfg.Attached != nil {
+		s.workers.Go(func() { c.cfg.Attached(ctx, conn) })
+	}
+	err = s.serve()
+	c.exit(s)
+	return err
+}
+
+func (c *Client) enter(s *session) {
+	c.mu.Lock()
+	c.session = s
+	c.mu.Unlock()
+	c.attached.Store(true)
+}
+
+func (c *Client) exit(s *session) {
+	c.attached.Store(false)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = nil
+	c.accepted = s.follower.Checkpoint()
+}
+
+// serve runs the stream and ends its work before it returns.
+func (s *session) serve() error {
+	var loops sync.WaitGroup
+	loops.Go(func() { s.cancel(s.send()) })
+	loops.Go(func() { s.watch() })
+	err := s.receive()
+	s.cancel(err)
+	loops.Wait() // from here on nobody starts workers
+	s.workers.Wait()
+	s.replies.Wait()
+	if cause := context.Cause(s.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// watch gives the stream up, answers first, when the node is stopping or its SVID was renewed.
+func (s *session) watch() {
+	var cause error
+	select {
+	case <-s.client.cfg.Renewed():
+		cause = errRenewed
+	case <-s.client.drain:
+		cause = context.Canceled
+	case <-s.ctx.Done():
+		return
+	}
+	select {
+	case s.control <- &linkv1.AttachRequest{Message: &linkv1.AttachRequest_Drain{Drain: &linkv1.Drain{Reason: auditv1.Reason_REASON_SHUTTING_DOWN}}}:
+	case <-s.ctx.Done():
+		return
+	}
+	timeout := time.NewTimer(drainTimeout)
+	defer timeout.Stop()
+	idle := time.NewTicker(5 * time.Millisecond)
+	defer idle.Stop()
+	for {
+		select {
+		case <-idle.C:
+			if s.idle() {
+				close(s.drained)
+				s.cancel(cause)
+				return
+			}
+		case <-timeout.C:
+			s.cancel(cause)
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// idle reports whether nothing is under way.
+func (s *session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining && len(s.slots) == 0 && len(s.queue) == 0 && s.sending == 0
+}
+
+// receive takes what the exchange sends.
+func (s *session) receive() error {
+	for {
+		m, err := s.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the exchange ended the stream")
+		}
+		if err != nil {
+			return err
+		}
+		switch m := m.GetMessage().(type) {
+		case *linkv1.AttachResponse_Tickets:
+			err = s.takeTickets(m.Tickets)
+		case *linkv1.AttachResponse_Inquiry:
+			err = s.takeInquiry(m.Inquiry)
+		case *linkv1.AttachResponse_Drain:
+			// The exchange ends the stream itself when it has what it waits for.
+		default:
+			err = fmt.Errorf("the exchange sent a message out of order")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
