@@ -25,7 +25,7 @@ var errLink = errors.New("rows were not taken")
 // ended, with the digest over the whole, or that it was cut, with what had left.
 func (h *handler) export(ctx context.Context, s *serving, a *auditv1.Answer, t *ticket.Ticket, req source.Request, reply *link.Reply) {
 	started := h.now()
-	masked, err := s.sources.CheckExport(req)
+	masked, err := s.sources.CheckExport(req, t.Intent.GetFromRow() > 0)
 	if err != nil {
 		h.fail(a, err, reply)
 		return

@@ -82,12 +82,12 @@ func checkParameters(mistakes *rule.Mistakes, parameters []*cataloguev1.Paramete
 		seen[p.GetName()] = true
 		switch p.GetFormat() {
 		case "":
-		case "citizen_identity_number", "uscc":
+		case "citizen_identity_number", "uscc", "region":
 			if p.GetType() != cataloguev1.FieldType_FIELD_TYPE_STRING {
 				mistakes.Argument(place("format"), "only a parameter of type STRING has a format")
 			}
 		default:
-			mistakes.Argument(place("format"), "must be citizen_identity_number, uscc or empty")
+			mistakes.Argument(place("format"), "must be citizen_identity_number, uscc, region or empty")
 		}
 		if p.GetSubject() && subject {
 			mistakes.Argument(place("subject"), "another parameter names the subject already")

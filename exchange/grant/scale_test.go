@@ -57,7 +57,9 @@ func scaled(t testing.TB) *Store {
 			g.Fields = append(g.Fields, scaleField(i%scaleResources, n))
 		}
 		g.State, g.Creator = grantv1.GrantState_GRANT_STATE_ACTIVE, fmt.Sprintf("spiffe://province-%d.example/operator/name-%d", i%32, i%300)
-		g.StartTime, g.CreateTime, g.Revision, g.ResourceRevision = now, now, 1, 1
+		g.Revision, g.ResourceRevision = 1, 1
+		g.CreateTime = timestamppb.New(now.AsTime().Add(time.Duration(i) * time.Millisecond))
+		g.StartTime, g.ExpireTime = g.CreateTime, timestamppb.New(now.AsTime().AddDate(0, 0, i%1000))
 		add(state.GrantKey(g.Name), g)
 	}
 	flush(t, s.state, &change)

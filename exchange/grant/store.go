@@ -23,7 +23,7 @@ type Store struct {
 	resources *catalogue.Store
 	members   *member.Store
 	now       func() time.Time
-	texts     *state.Pool[string, string] // the state's committer alone uses it
+	pool      *pool // the state's committer alone uses it
 
 	mu     sync.RWMutex
 	byName map[string]*record
@@ -51,7 +51,7 @@ type version struct {
 func Open(st *state.Store, resources *catalogue.Store, members *member.Store, now func() time.Time) (*Store, error) {
 	s := &Store{
 		state: st, resources: resources, members: members, now: now,
-		texts:  state.NewPool[string, string](),
+		pool:   newPool(),
 		byName: make(map[string]*record),
 		byPair: make(map[pair][]*grantv1.Grant),
 	}
@@ -73,7 +73,7 @@ func (s *Store) apply(e state.Entry) error {
 		return err
 	}
 	g.Etag = state.Etag(e.Revision)
-	s.share(g)
+	s.pool.share(g)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,20 +128,6 @@ func (s *Store) renew(old []*grantv1.Grant, g *grantv1.Grant) []*grantv1.Grant {
 // over reports whether a grant permits nothing any more.
 func over(g *grantv1.Grant, now time.Time) bool {
 	return g.GetState() == grantv1.GrantState_GRANT_STATE_REVOKED || !now.Before(g.GetExpireTime().AsTime())
-}
-
-// share replaces texts of a new grant, which nobody else has seen yet, by equal ones of earlier grants: most of a grant is names that
-// others have too.
-func (s *Store) share(g *grantv1.Grant) {
-	text := func(t *string) { *t = s.texts.Share(*t, *t) }
-	text(&g.Resource)
-	text(&g.Requester)
-	text(&g.Creator)
-	for _, list := range [][]string{g.GetFields(), g.GetPurposes(), g.GetServiceItems()} {
-		for i := range list {
-			text(&list[i])
-		}
-	}
 }
 
 // Get finds a grant, whatever its state, by its name.

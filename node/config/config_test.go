@@ -59,7 +59,7 @@ resources:
     grade: general_1
     source_department: 11410000MB0D00416U
     fields: [ { name: degree, title: { zh: 学位 }, type: C } ]
-    parameters: [ { name: id, type: C }, { name: year, type: I } ]
+    parameters: [ { name: id, type: C, required: true }, { name: year, type: I } ]
     source: web
     request: { path: "/people/{id}", query: { y: "{year}" }, rows: data.items }
 policy:
@@ -151,12 +151,12 @@ func TestMistakes(t *testing.T) {
 		{"scale on text", "type: C, length: 20", "type: C, scale: 2", 21, 57, "`scale` is for types N and Y only"},
 		{"mask on a number", "scale: 2", "scale: 2, mask: phone", 22, 0, "can only be masked with redact"},
 		{"mask word", "length: 20", "mask: nmae", 21, 0, "did you mean `name`?"},
-		{"two subjects", "{ name: id, type: C }, { name: year, type: I }", "{ name: id, type: C, subject: true }, { name: year, type: I, subject: true }", 48, 0, "parameter `id` is the subject already"},
+		{"two subjects", "{ name: id, type: C, required: true }, { name: year, type: I }", "{ name: id, type: C, required: true, subject: true }, { name: year, type: I, subject: true }", 48, 0, "parameter `id` is the subject already"},
 		{"parameter twice", "{ name: year, type: I }", "{ name: id, type: I }", 48, 0, "stands twice"},
 		{"format on a number", "name: year, type: I", "name: year, type: I, format: uscc", 48, 0, "type C only"},
 		{"undeclared placeholder", ":id_number", ":id_nubmer", 26, 12, "uses parameter `id_nubmer`, which is not declared; declare it under `parameters`; did you mean `id_number`?"},
 		{"unused parameter", "WHERE id = :id_number", "", 24, 9, "declared and never used; use it as :id_number"},
-		{"unused request parameter", `query: { y: "{year}" }, `, "", 48, 42, "use it as {year}"},
+		{"unused request parameter", `query: { y: "{year}" }, `, "", 48, 58, "use it as {year}"},
 		{"write", "SELECT account_no, balance FROM t WHERE", "DELETE FROM t WHERE", 26, 0, "SELECT or WITH"},
 		{"unknown source", "source: lite", "source: liet", 25, 13, "unknown source `liet`; did you mean `lite`?"},
 		{"query for http", "source: lite", "source: web", 26, 5, "`query` is for databases only"},
@@ -170,6 +170,7 @@ func TestMistakes(t *testing.T) {
 		{"credentials in a url", "https://h/api", "https://u:secret-word@h/api", 9, 0, "no credentials"},
 		{"secret instead of a variable", "Authorization: TOKEN", "Authorization: Bearer secret-word", 9, 0, "environment variable"},
 		{"path outside", `"/people/{id}"`, `"/../{id}"`, 50, 0, "must begin with /"},
+		{"hole in a path", "{ name: id, type: C, required: true }, {", "{ name: id, type: C }, {", 48, 19, "set required: true"},
 		{"stray brace", `"/people/{id}"`, `"/people/{id}/{"`, 50, 0, "brace"},
 		{"body of a get", "rows: data.items", `body: { a: "{id}" }`, 50, 0, "no body"},
 		{"deny nobody", `requester: "province:330000", `, "", 52, 11, "names a requester"},

@@ -32,9 +32,9 @@ func (n *Node) Source(name string) (Source, bool) {
 
 // Resource finds a resource by its code.
 func (n *Node) Resource(code string) (Resource, bool) {
-	for _, r := range n.Resources {
-		if r.Code == code {
-			return r, true
+	for i := range n.Resources { // by index: a policy of thousands of rules looks here for each
+		if n.Resources[i].Code == code {
+			return n.Resources[i], true
 		}
 	}
 	return Resource{}, false

@@ -64,6 +64,7 @@ func (t *table) mapping(res Resource, n *Node) {
 			t.r.add(t.at, "source `%s` is an HTTP service, so the resource needs a `request`; add it", s.Name)
 		} else if res.Request != nil {
 			t.used(res, res.Request.Names(), "request", "{%s}")
+			t.addressed(res)
 		}
 	}
 }
@@ -108,6 +109,15 @@ func (t *table) used(res Resource, names []string, key, form string) {
 	for _, p := range res.Parameters {
 		if p.Name != "" && !slices.Contains(names, p.Name) {
 			t.r.add(p.At, "parameter `%s` is declared and never used; use it as %s or remove it", p.Name, strings.Replace(form, "%s", p.Name, 1))
+		}
+	}
+}
+
+// addressed demands that what stands in a request's path is there: an address with a hole is another address.
+func (t *table) addressed(res Resource) {
+	for _, m := range placeholders.FindAllStringSubmatch(res.Request.Path, -1) {
+		if p, ok := res.Parameter(m[1]); ok && !p.Required {
+			t.r.add(p.At, "parameter `%s` stands in the request's path, so it cannot be left out; set required: true, or move it to `query`", p.Name)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/kuasheng/kuasheng/internal/translog"
-	"github.com/kuasheng/kuasheng/internal/translog/segment"
 	"github.com/kuasheng/kuasheng/node/journal"
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/grpc"
@@ -156,19 +155,6 @@ func (c *Client) attach(ctx context.Context, address string) error {
 	}
 	defer conn.Close()
 	return c.runSession(ctx, conn)
-}
-
-// Dispatch hands a commit's replies to their stream. The journal's committer runs it.
-func (c *Client) Dispatch(commit *segment.Commit) { dispatch(commit) }
-
-// Failed ends the replies that the journal could not write.
-func (c *Client) Failed(entries []segment.Entry, err error) {
-	for i := range entries {
-		if r, ok := entries[i].Tag.(*Reply); ok {
-			r.session.cancel(fmt.Errorf("%w: %w", journal.ErrUnavailable, err))
-			r.session.replies.Done()
-		}
-	}
 }
 
 // Drain asks the exchange to send nothing more and waits until what is under way has been answered or ctx ends.

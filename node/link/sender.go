@@ -7,6 +7,7 @@ import (
 	"github.com/kuasheng/kuasheng/internal/evidence"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
+	"github.com/kuasheng/kuasheng/node/journal"
 )
 
 const (
@@ -18,8 +19,8 @@ const (
 	mergeBytes = 1 << 20
 )
 
-// dispatch hands the replies of a commit to their streams, each stream its own at once: they share one proof. The committer runs it.
-func dispatch(commit *segment.Commit) {
+// Dispatch hands the replies of a commit to their streams, each stream its own at once: they share one proof. The journal's committer runs it.
+func Dispatch(commit *segment.Commit) {
 	var b batch
 	var s *session
 	flush := func() {
@@ -42,6 +43,15 @@ func dispatch(commit *segment.Commit) {
 		b.replies = append(b.replies, r)
 	}
 	flush()
+}
+
+// Failed ends the streams whose replies the journal could not write. The journal's committer runs it.
+func Failed(entries []segment.Entry, err error) {
+	for i := range entries {
+		if r, ok := entries[i].Tag.(*Reply); ok {
+			r.Failed(fmt.Errorf("%w: %w", journal.ErrUnavailable, err))
+		}
+	}
 }
 
 func (s *session) push(b batch) {

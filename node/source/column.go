@@ -22,14 +22,15 @@ type column struct {
 	path  []string // of HTTP sources
 }
 
-func newColumn(f config.Field, policy []config.FieldMask, resource string, c clock) *column {
+// newColumn takes the masks that the policy puts on the resource.
+func newColumn(f config.Field, policy []config.FieldMask, c clock) *column {
 	col := &column{Field: f, clock: c, path: strings.Split(f.Column, ".")}
 	col.key = append(appendString(nil, f.Name), ':')
 	if f.Mask != ident.MaskNone {
 		col.masks = append(col.masks, f.Mask)
 	}
 	for _, m := range policy {
-		if m.Resource == resource && m.Field == f.Name {
+		if m.Field == f.Name {
 			col.masks = append(col.masks, m.With)
 		}
 	}

@@ -53,7 +53,7 @@ func TestColumnWrites(t *testing.T) {
 		{"T", naive(time.Date(2024, 2, 29, 10, 0, 0, 0, time.UTC)), `"2024-02-29T10:00:00+08:00"`}, {"T", day(time.Now()), ""}, {"T", "0000-00-00 00:00:00", ""},
 		{"L", true, "true"}, {"L", int64(0), "false"}, {"L", int64(2), ""}, {"L", binary{1}, "true"}, {"L", []byte("N"), "false"}, {"L", "是", "true"}, {"L", "", ""}, {"L", 1.0, ""},
 	} {
-		col := newColumn(config.Field{Name: "secret_free", Type: test.kind, Length: 6, Scale: 2}, nil, "", c)
+		col := newColumn(config.Field{Name: "secret_free", Type: test.kind, Length: 6, Scale: 2}, nil, c)
 		if test.kind == "M" || test.kind == "G" {
 			col.Length = 0
 		}
@@ -71,11 +71,11 @@ func TestColumnWrites(t *testing.T) {
 
 func TestColumnMasksBothWays(t *testing.T) {
 	f := config.Field{Name: "name", Type: config.TypeString, Mask: ident.MaskName}
-	policy := []config.FieldMask{{Resource: "r", Field: "name", With: ident.MaskRedact}, {Resource: "other", Field: "name", With: ident.MaskRedact}}
-	for resource, want := range map[string]string{"r": `"***"`, "s": `"张*"`} {
-		got, err := newColumn(f, policy, resource, shanghai(t)).write(nil, "张三")
+	for masked, want := range map[string]string{"name": `"***"`, "other": `"张*"`} {
+		policy := []config.FieldMask{{Field: masked, With: ident.MaskRedact}}
+		got, err := newColumn(f, policy, shanghai(t)).write(nil, "张三")
 		if err != nil || string(got) != want {
-			t.Errorf("%s: got %s, %v, want %s", resource, got, err, want)
+			t.Errorf("policy on %s: got %s, %v, want %s", masked, got, err, want)
 		}
 	}
 }

@@ -105,13 +105,25 @@ func (b *database) values(args map[string]argument) []any {
 // classify gives an error of the driver its sentinel. What the context says comes first: a driver that was interrupted
 // reports whatever it was doing.
 func classify(ctx context.Context, e engine, doing string, err error) error {
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w", doing, ErrTimeout)
-	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", doing, ctx.Err())
+	if over := ended(ctx, err); over != nil {
+		return fmt.Errorf("%s: %w", doing, over)
 	}
 	return fmt.Errorf("%s: %w", doing, e.fault(err))
+}
+
+// ended says whether the context is why err came. Drivers set the context's deadline on their connections too, and that
+// timer may fire a moment before the context's own.
+func ended(ctx context.Context, err error) error {
+	const moment = 20 * time.Millisecond
+	deadline, limited := ctx.Deadline()
+	var timer interface{ Timeout() bool }
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case ctx.Err() != nil, limited && time.Until(deadline) < moment && errors.As(err, &timer) && timer.Timeout():
+		return ErrTimeout
+	}
+	return nil
 }
 
 // recordset is the cursor over an SQL result.

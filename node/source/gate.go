@@ -33,13 +33,16 @@ func (g *gate) enter(ctx context.Context) error {
 	defer g.waiting.Add(-1)
 	select {
 	case g.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return fmt.Errorf("waiting for a connection: %w", context.Canceled)
+		if ctx.Err() == nil {
+			return nil
 		}
-		return fmt.Errorf("waiting for a connection: %w", ErrBusy)
+		g.leave() // the place came with the end of the time: the source shall not be asked in vain
+	case <-ctx.Done():
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return fmt.Errorf("waiting for a connection: %w", context.Canceled)
+	}
+	return fmt.Errorf("waiting for a connection: %w", ErrBusy)
 }
 
 func (g *gate) leave() { <-g.slots }

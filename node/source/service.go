@@ -204,14 +204,8 @@ func status(code int) error {
 
 // interrupted classifies an error of the connection. net/http's errors quote the URL, so only their kind is kept.
 func interrupted(ctx context.Context, doing string, err error, otherwise error) error {
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w", doing, ErrTimeout)
-	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w", doing, ctx.Err())
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("%s: %w", doing, ErrTimeout)
+	if over := ended(ctx, err); over != nil {
+		return fmt.Errorf("%s: %w", doing, over)
 	}
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError

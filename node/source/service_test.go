@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -154,6 +156,31 @@ func TestServiceRequest(t *testing.T) {
 		if err := s.CheckParameters(suiteCode(1), map[string]string{"id": id}); !errors.Is(err, ErrParameter) {
 			t.Errorf("%q: got %v", id, err)
 		}
+	}
+}
+
+func TestServiceConnections(t *testing.T) {
+	var now, most atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for n, m := now.Add(1), most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		defer now.Add(-1)
+		fmt.Fprint(w, "[]")
+	}))
+	defer srv.Close()
+	text := serviceFile(fmt.Sprintf("base_url: %q", srv.URL), "path: /x", "")
+	s := openService1(t, strings.Replace(text, "timeout: 1s", "timeout: 20s, connections: 2", 1))
+	var wait sync.WaitGroup
+	for range 32 {
+		wait.Go(func() {
+			if _, err := s.Query(t.Context(), ask(1, "a")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if most.Load() > 2 {
+		t.Errorf("%d queries at once on 2 connections", most.Load())
 	}
 }
 

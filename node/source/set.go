@@ -65,6 +65,10 @@ type cursor interface {
 func Open(ctx context.Context, cfg *config.Node, logger *slog.Logger) (*Set, error) {
 	s := &Set{resources: map[string]*resource{}, logger: logger, closing: make(chan struct{})}
 	healths := map[string]*health{}
+	masks := map[string][]config.FieldMask{}
+	for _, m := range cfg.Policy.Mask {
+		masks[m.Resource] = append(masks[m.Resource], m)
+	}
 	var problems []error
 	for _, r := range cfg.Resources {
 		if err := ctx.Err(); err != nil {
@@ -82,7 +86,7 @@ func Open(ctx context.Context, cfg *config.Node, logger *slog.Logger) (*Set, err
 		if healths[src.Name] == nil {
 			healths[src.Name] = &health{source: src.Name, logger: logger}
 		}
-		opened, err := open(r, src, cfg.Policy.Mask)
+		opened, err := open(r, src, masks[r.Code])
 		if err != nil {
 			problems = append(problems, fmt.Errorf("resource %s: %w", r.Code, err))
 			continue
@@ -109,7 +113,7 @@ func open(r config.Resource, src config.Source, masks []config.FieldMask) (*reso
 	}
 	c := newClock(src.TimeZone)
 	for _, f := range r.Fields {
-		res.fields[f.Name] = newColumn(f, masks, r.Code, c)
+		res.fields[f.Name] = newColumn(f, masks, c)
 	}
 	var err error
 	if d, sql := src.Kind.Dialect(); sql {

@@ -34,7 +34,6 @@ type Ticket struct {
 // Checker checks tickets. It is safe for concurrent use.
 type Checker struct {
 	origin string // of the journal that tickets must be meant for
-	region string
 	age    time.Duration
 	used   func(translog.Hash) (bool, error)
 	now    func() time.Time
@@ -47,9 +46,9 @@ type Checker struct {
 
 // New returns a checker for the node whose journal has the origin given. Used reports whether a ticket was answered or spent in the past; what
 // was accepted in the last moments the checker remembers itself.
-func New(region, origin string, age time.Duration, used func(translog.Hash) (bool, error), now func() time.Time) *Checker {
+func New(origin string, age time.Duration, used func(translog.Hash) (bool, error), now func() time.Time) *Checker {
 	return &Checker{
-		origin: origin, region: region, age: age, used: used, now: now,
+		origin: origin, age: age, used: used, now: now,
 		current: map[translog.Hash]struct{}{}, last: map[translog.Hash]struct{}{}, rotated: now(),
 	}
 }
