@@ -33,7 +33,7 @@ func (c *connection) complete(cmd *cobra.Command, typed string, ask func(context
 		all, err := ask(ctx, cl)
 		for _, name := range all {
 			if strings.HasPrefix(name, typed) {
-				names = append(names, clean(name))
+				names = append(names, name)
 			}
 		}
 		return err
@@ -45,7 +45,7 @@ func (c *connection) complete(cmd *cobra.Command, typed string, ask func(context
 }
 
 // described adds what shells show beside a name.
-func described(name, text string) string { return name + "\t" + text }
+func described(name, text string) string { return clean(name) + "\t" + clean(text) }
 
 func (c *connection) completeResources(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {

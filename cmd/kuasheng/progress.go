@@ -35,6 +35,13 @@ func (b *bar) at(n int64) {
 	}
 }
 
+// total corrects the total.
+func (b *bar) total(n int64) {
+	if b.bar != nil {
+		b.bar.ChangeMax64(n)
+	}
+}
+
 func (b *bar) finish() {
 	if b.bar != nil {
 		_ = b.bar.Finish()

@@ -24,6 +24,8 @@ type fixture struct {
 	now   time.Time
 	wrote []entry
 	rand  *rand.Rand
+	// opened is how many records there were when the log was opened: accesses before it hold no slot any more.
+	opened int64
 }
 
 // entry is the model of one record.
@@ -79,6 +81,7 @@ func (f *fixture) open() {
 	if f.log, err = Open(f.cfg); err != nil {
 		f.Fatal(err)
 	}
+	f.opened = f.log.Size()
 }
 
 func (f *fixture) close() {
@@ -115,7 +118,7 @@ func (f *fixture) write(e entry) int64 {
 		f.check(err)
 	case "outcome":
 		o := &auditv1.Outcome{IntentIndex: e.of, Result: e.result}
-		if f.wrote[e.of].result == 0 {
+		if f.wrote[e.of].result == 0 && e.of >= f.opened {
 			f.log.Outcome(o)
 		} else {
 			f.log.LateOutcome(o)

@@ -134,6 +134,10 @@ func startPostgres(t *testing.T) fixture {
 	fill(t, db, `CREATE TABLE sample (id CHAR(8) PRIMARY KEY, name VARCHAR(50), amount NUMERIC(40,2), ratio NUMERIC(40,25), big BIGINT, flag BOOLEAN,
 		born DATE, seen TIMESTAMP, stamp TIMESTAMPTZ, score DOUBLE PRECISION, half REAL, memo TEXT, raw BYTEA)`,
 		`'\x00ff10'`, `''`, "'2024-06-01 00:30:00Z'", "'1999-12-31 08:00:00Z'", "true", "false")
+	if cfg.Password == "" {
+		cfg.Password = "unused" // trusted without one; the variable must be set all the same
+	}
+	t.Setenv("KUASHENG_TEST_PASSWORD", cfg.Password)
 	network, address := pgxNetwork(cfg)
 	p := startProxy(t, network, address)
 	host, port, _ := net.SplitHostPort(p.address())
