@@ -104,6 +104,9 @@ func (s *queryService) begin(ctx context.Context, a ask) (*link.Call, error) {
 	}
 	if refused == nil {
 		r := s.hub.Begin(call)
+		if r != nil && r.Reason == auditv1.Reason_REASON_NODE_NOT_ATTACHED && s.hub.Await(ctx, permit.Region) {
+			r = s.hub.Begin(call)
+		}
 		if r == nil {
 			return call, nil
 		}

@@ -22,18 +22,22 @@ type Scope struct {
 }
 
 // Sees reports whether the grant is within the scope.
-func (s Scope) Sees(g *grantv1.Grant) bool {
+func (s Scope) Sees(g *grantv1.Grant) bool { return s.sees(g.GetRequester(), g.GetResource()) }
+
+func (s Scope) sees(requester, resource string) bool {
 	switch {
 	case s.All:
 		return true
-	case s.Application != "" && s.Application == g.GetRequester():
+	case s.Application != "" && s.Application == requester:
 		return true
-	case s.Region != "" && s.Region == catalogue.Region(g.GetResource()):
+	case s.Region != "" && s.Region == catalogue.Region(resource):
 		return true
+	case s.TrustDomain == "":
+		return false
 	}
-	rest, ok := strings.CutPrefix(g.GetRequester(), "spiffe://")
+	rest, ok := strings.CutPrefix(requester, "spiffe://")
 	domain, _, _ := strings.Cut(rest, "/")
-	return ok && s.TrustDomain != "" && s.TrustDomain == domain
+	return ok && s.TrustDomain == domain
 }
 
 // Filter says which of the visible grants a list holds.
@@ -42,8 +46,8 @@ type Filter struct {
 	Requester string // only those to this application; any if empty
 }
 
-func (f Filter) matches(g *grantv1.Grant) bool {
-	return (f.Resource == "" || f.Resource == g.GetResource()) && (f.Requester == "" || f.Requester == g.GetRequester())
+func (f Filter) matches(requester, resource string) bool {
+	return (f.Resource == "" || f.Resource == resource) && (f.Requester == "" || f.Requester == requester)
 }
 
 // List returns at most limit grants within the scope, newest first, from the cursor on ("" for the first page), and the cursor of the
@@ -63,14 +67,13 @@ func (s *Store) List(scope Scope, filter Filter, cursor string, limit int) (page
 	}
 	var last *record
 	for _, r := range slices.Backward(order[:end]) {
-		g := r.current.Load().grant
-		if !filter.matches(g) || !scope.Sees(g) {
+		if !filter.matches(r.requester, r.resource) || !scope.sees(r.requester, r.resource) {
 			continue
 		}
 		if len(page) == limit {
 			return page, last.cursor(), nil
 		}
-		page, last = append(page, g), r
+		page, last = append(page, r.current.Load().grant), r
 	}
 	return page, "", nil
 }

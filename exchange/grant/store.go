@@ -35,11 +35,12 @@ type Store struct {
 // pair is what a decision asks for.
 type pair struct{ requester, resource string }
 
-// record is one grant, at its current version.
+// record is one grant, at its current version. What never changes stands beside it, since lists look at every record.
 type record struct {
-	current atomic.Pointer[version]
-	created int64 // nanoseconds; with the name its place in order, which never changes
-	name    string
+	current             atomic.Pointer[version]
+	created             int64 // nanoseconds; with the name its place in order
+	name                string
+	requester, resource string
 }
 
 type version struct {
@@ -79,7 +80,7 @@ func (s *Store) apply(e state.Entry) error {
 	defer s.mu.Unlock()
 	r, known := s.byName[g.GetName()]
 	if !known {
-		r = &record{created: g.GetCreateTime().AsTime().UnixNano(), name: g.GetName()}
+		r = &record{created: g.GetCreateTime().AsTime().UnixNano(), name: g.GetName(), requester: g.GetRequester(), resource: g.GetResource()}
 		s.byName[r.name] = r
 		s.place(r)
 	}

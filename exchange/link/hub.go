@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/accesslog"
@@ -51,14 +52,19 @@ type Hub struct {
 	cfg  Config
 	side *semaphore.Weighted
 
+	awaiting atomic.Int64
+	moves    sync.WaitGroup // calls on their way to another replica
+
 	mu        sync.RWMutex
 	provinces map[string][]*session
+	departed  map[string]time.Time // when a province's replica last went or began to drain
+	arrived   chan struct{}        // closed and replaced when a replica attaches
 	stopping  bool
 }
 
 // NewHub returns a hub without replicas.
 func NewHub(cfg Config) *Hub {
-	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}}
+	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}, departed: map[string]time.Time{}, arrived: make(chan struct{})}
 }
 
 // Attached lists the replicas of a province that are attached now.
@@ -122,8 +128,7 @@ func (h *Hub) Dispatch(commit *segment.Commit) {
 		calls := s.incoming
 		s.incoming = nil
 		if !s.push(commit, calls) {
-			// The replica has gone between reservation and commit: not on this goroutine, which every commit waits for.
-			go h.moveAll(calls)
+			h.moveAll(calls) // the replica has gone between reservation and commit
 		}
 	}
 }
@@ -196,11 +201,11 @@ func (h *Hub) record(c *Call, r Result, result auditv1.Result, wasSent bool) {
 	}
 }
 
-// moveAll gives calls that were never sent to another replica, each under a new intent that names it. A ticket is good for one replica only:
-// otherwise it could be used once at each.
+// moveAll gives calls that were never sent to another replica, each under a new intent that names it: a ticket is good for one replica only,
+// otherwise it could be used once at each. It happens aside, because a replica may have to be awaited; Close waits for it.
 func (h *Hub) moveAll(calls []*Call) {
 	for _, c := range calls {
-		h.move(c)
+		h.moves.Go(func() { h.move(c) })
 	}
 }
 
@@ -217,7 +222,15 @@ func (h *Hub) move(old *Call) {
 	next.ParametersSalt, next.Parameters, next.AnswerSalt = old.ParametersSalt, old.Parameters, old.AnswerSalt
 	next.Received, next.Deadline = old.Received, old.Deadline
 	next.Intent.ReplacesPlusOne = old.index + 1
-	if err := h.Begin(next); err != nil {
+	err := h.Begin(next)
+	if err != nil && err.Reason == auditv1.Reason_REASON_NODE_NOT_ATTACHED {
+		ctx, cancel := context.WithDeadline(context.Background(), old.Deadline)
+		if h.Await(ctx, old.Region) {
+			err = h.Begin(next)
+		}
+		cancel()
+	}
+	if err != nil {
 		h.end(old, Result{Err: err}, auditv1.Result_RESULT_NOT_SENT)
 		return
 	}

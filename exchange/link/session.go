@@ -14,6 +14,8 @@ import (
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 const (
@@ -142,7 +144,7 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 				return nil
 			}
 			if r.err != nil {
-				return fmt.Errorf("receiving from node: %w", r.err)
+				return lostStream(r.err)
 			}
 			if err := s.take(ctx, r.message); err != nil {
 				return err
@@ -154,9 +156,20 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 		case <-store.C:
 			s.store(ctx)
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return nil // the node gave the stream up
 		}
 	}
+}
+
+// lostStream is the end of a stream that the node gave up: on purpose, which is no error, or not.
+func lostStream(err error) error {
+	if status.Code(err) == codes.Canceled {
+		return nil
+	}
+	return fmt.Errorf("receiving from node: %w", err)
 }
 
 func (s *session) take(ctx context.Context, m *linkv1.AttachRequest) error {
@@ -167,6 +180,7 @@ func (s *session) take(ctx context.Context, m *linkv1.AttachRequest) error {
 		return s.takeInquiryReply(ctx, m.InquiryReply)
 	case *linkv1.AttachRequest_Drain:
 		s.draining.Store(true)
+		s.hub.noteDeparture(s.region)
 		s.moveQueued()
 		return nil
 	default:
@@ -227,6 +241,7 @@ func (h *Hub) join(ctx context.Context, s *session) error {
 		return refusal.New(auditv1.Reason_REASON_OVERLOADED, "province %s has %d replicas attached already", s.region, maxReplicas)
 	}
 	h.provinces[s.region] = append(h.provinces[s.region], s)
+	h.noteArrival()
 	return nil
 }
 
@@ -254,6 +269,7 @@ func (h *Hub) displace(ctx context.Context, region, origin string) error {
 
 // leave takes a session out: unsent calls move on, sent ones are interrupted.
 func (h *Hub) leave(s *session, cause error) {
+	h.noteDeparture(s.region)
 	h.mu.Lock()
 	list := h.provinces[s.region]
 	kept := make([]*session, 0, len(list))
@@ -328,6 +344,7 @@ func (h *Hub) Close(ctx context.Context) {
 			return
 		}
 	}
+	h.moves.Wait() // bounded by graceTime
 }
 
 // Idle reports whether no call is under way.

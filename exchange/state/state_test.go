@@ -247,7 +247,14 @@ func TestSubscribersSeeOrder(t *testing.T) {
 				expected := seen[key]
 				mu.Unlock()
 				revision, err := s.Commit(t.Context(), Change{{Key: key, Expected: expected, Value: fmt.Append(nil, w, i)}})
+				stored, _, getErr := s.Get(key)
+				if getErr != nil {
+					t.Error(getErr)
+				}
 				mu.Lock()
+				if stored.Revision > seen[key] {
+					t.Errorf("Get returned revision %d, the subscriber has seen %d", stored.Revision, seen[key])
+				}
 				now := seen[key]
 				mu.Unlock()
 				switch {

@@ -29,7 +29,7 @@ type Store struct {
 
 	closing sync.Once
 
-	mu          sync.Mutex // held while a block is written and delivered, and while a subscriber is brought up to date
+	mu          sync.Mutex // held while a block is written and delivered, so that nobody reads what is not delivered yet
 	revision    uint64     // of the last change; the committer alone writes it
 	subscribers []subscriber
 }
@@ -124,8 +124,11 @@ func (s *Store) Revision() uint64 {
 	return s.revision
 }
 
-// Get reads one value; ok is false where there is none. The value is the caller's to keep.
+// Get reads one value; ok is false where there is none. The value is the caller's to keep. It never runs ahead of the subscribers: what it
+// returns, they have seen. For that it waits while a block is written, so it is not for the path of a query.
 func (s *Store) Get(key Key) (entry Entry, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err = s.db.View(func(txn *badger.Txn) error {
 		item, err := txn.Get([]byte(key))
 		if errors.Is(err, badger.ErrKeyNotFound) {
