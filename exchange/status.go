@@ -51,6 +51,9 @@ func toRefusal(ctx context.Context, err error, logger *slog.Logger, method strin
 		return refusal.New(auditv1.Reason_REASON_ETAG_MISMATCH, "it was changed by somebody else in this moment; read it again and repeat")
 	case errors.Is(err, state.ErrTooLarge):
 		return refusal.New(auditv1.Reason_REASON_ARGUMENT_INVALID, "the entry is too large")
+	case errors.Is(err, state.ErrFailed), errors.Is(err, state.ErrDiskFull), errors.Is(err, state.ErrClosed):
+		logger.ErrorContext(ctx, "state unavailable", "method", method, "error", err)
+		return refusal.New(auditv1.Reason_REASON_STATE_UNAVAILABLE, "the exchange's registry, catalogue and grants cannot be changed now; its operator has to look")
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal.New(auditv1.Reason_REASON_DEADLINE_EXCEEDED, "the deadline passed")
 	case errors.Is(err, context.Canceled):

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kuasheng/kuasheng/exchange/client"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
 	"github.com/kuasheng/kuasheng/internal/translog"
-	"google.golang.org/protobuf/proto"
 )
 
 // errAccess means that an access is not what its proof proves.
@@ -34,7 +35,11 @@ in the result; "kuasheng audit verify-receipt" takes that file.`,
 	output := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return conn.with(cmd, true, func(c *client.Client) error {
-			a, err := c.Audit().GetAccess(cmd.Context(), &auditv1.GetAccessRequest{Name: args[0]})
+			name := args[0]
+			if !strings.HasPrefix(name, "accesses/") {
+				name = "accesses/" + name
+			}
+			a, err := c.Audit().GetAccess(cmd.Context(), &auditv1.GetAccessRequest{Name: name})
 			if err != nil {
 				return fmt.Errorf("reading an access: %w", err)
 			}
@@ -43,7 +48,7 @@ in the result; "kuasheng audit verify-receipt" takes that file.`,
 				if err != nil {
 					return err
 				}
-				if err := verifyAccess(a, args[0], key); err != nil {
+				if err := verifyAccess(a, name, key); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "verified: %s is on record in %s\n", clean(a.GetName()), key.Name())

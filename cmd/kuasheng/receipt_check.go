@@ -47,14 +47,11 @@ func (c *receiptCheck) file(f receiptFile) error {
 		if err := verifyAccess(f.access, f.access.GetName(), key); err != nil {
 			return err
 		}
-		for what, r := range map[string]*auditv1.Receipt{"access": f.access.GetReceipt(), "outcome": f.access.GetOutcomeReceipt()} {
-			if r != nil {
-				if _, err := c.receipt(what, r); err != nil {
-					return err
-				}
-			}
+		if _, err := c.receipt("access", f.access.GetReceipt()); err != nil || f.access.GetOutcome() == nil {
+			return err
 		}
-		return nil
+		_, err = c.receipt("outcome", f.access.GetOutcomeReceipt())
+		return err
 	default:
 		_, err := c.receipt("record", f.receipt)
 		return err

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // fixture is a real log on disk and a model of what was written to it, by one goroutine, so that indexes are known beforehand.
 type fixture struct {
 	*testing.T
+	key   string // of the log, both halves
 	cfg   Config
 	log   *Log
 	now   time.Time
@@ -45,7 +47,12 @@ type entry struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), rand: rand.New(rand.NewPCG(1, 2))}
-	signer, verifier := newKey(t)
+	signerKey, verifierKey, err := translog.GenerateKey("exchange.example/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.key = signerKey + " " + verifierKey
+	signer, verifier := keys(t, f.key)
 	f.cfg = Config{
 		Dir: t.TempDir(), Signer: signer, Verifier: verifier, SegmentSize: 4 << 20,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: func() time.Time { return f.now },
@@ -58,21 +65,19 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func newKey(t testing.TB) (note.Signer, note.Verifier) {
+// keys reads a signer key made for the test and finds its verifier.
+func keys(t testing.TB, key string) (note.Signer, note.Verifier) {
 	t.Helper()
-	s, v, err := translog.GenerateKey("exchange.example/log")
+	signerKey, verifierKey, _ := strings.Cut(key, " ")
+	s, err := translog.NewSigner(signerKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ns, err := translog.NewSigner(s)
+	v, err := translog.NewVerifier(verifierKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nv, err := translog.NewVerifier(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ns, nv
+	return s, v
 }
 
 func (f *fixture) open() {

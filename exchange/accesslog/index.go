@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -93,7 +94,25 @@ func (ix *index) fill(size int64, err error) (*batch, error) {
 
 // open opens the database and returns how many records it covers. It trusts nothing: Badger's iterators end silently at a block that they
 // cannot read, and an access would be hidden, so all checksums are verified first (a second for 50 million accesses).
+//
+// Badger goes further with some damage and takes the process down. A marker that outlives such an attempt condemns the database, so that
+// one crash, and not a crash at every start, is what a rotten sector costs.
 func (ix *index) open() (int64, error) {
+	marker := filepath.Join(ix.dir, "opening")
+	if _, err := os.Stat(marker); err == nil {
+		return 0, fmt.Errorf("%w: opening it did not end well the last time", errDamaged)
+	}
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		return 0, err
+	}
+	size, err := ix.openDatabase()
+	if err != nil {
+		return 0, err
+	}
+	return size, os.Remove(marker)
+}
+
+func (ix *index) openDatabase() (int64, error) {
 	db, err := openBadger(ix.dir, ix.logger)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errRebuild, err)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -290,5 +291,26 @@ func TestRenewal(t *testing.T) {
 	}
 	if _, err := c.Registry().GetExchange(t.Context(), &registryv1.GetExchangeRequest{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestConcurrent has one client ask many questions at once: receipts overtake one another, and that is no fault.
+func TestConcurrent(t *testing.T) {
+	e := clienttest.New(t)
+	c := dial(t, config(t, e))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 8 {
+				if _, err := c.Query(t.Context(), request()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if cp, err := c.CheckLog(t.Context()); err != nil || cp.Size != 16*8 {
+		t.Errorf("CheckLog = %+v, %v", cp, err)
 	}
 }

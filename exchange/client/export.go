@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,8 +16,8 @@ import (
 	"github.com/kuasheng/kuasheng/internal/evidence"
 )
 
-// errStalled ends an export that sent nothing for Config.StallTimeout.
-var errStalled = errors.New("the exchange sent nothing for too long")
+// ErrStalled means that an export was given up because nothing came for Config.StallTimeout.
+var ErrStalled = errors.New("the exchange sent nothing for too long")
 
 // Part is what was received of an export so far: rows from row 0. It can be written down as JSON. The salt lets whoever has it try values against
 // the digest on record: keep it as carefully as the rows.
@@ -98,7 +97,7 @@ func (c *Client) exportCall(req *queryv1.ExportResourceRequest) *call {
 func (c *Client) receive(ctx context.Context, req *queryv1.ExportResourceRequest, e *export) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(c.stall, func() { cancel(errStalled) })
+	stalled := time.AfterFunc(c.stall, func() { cancel(ErrStalled) })
 	defer stalled.Stop()
 	stream, err := c.queries().ExportResource(ctx, req)
 	if err != nil {
@@ -110,8 +109,8 @@ func (c *Client) receive(ctx context.Context, req *queryv1.ExportResourceRequest
 			return fmt.Errorf("%w: the stream ended without a trailer", ErrProtocol)
 		}
 		if err != nil {
-			if errors.Is(context.Cause(ctx), errStalled) {
-				return fmt.Errorf("%w: %w", errStalled, err)
+			if errors.Is(context.Cause(ctx), ErrStalled) {
+				return fmt.Errorf("%w: %w", ErrStalled, err)
 			}
 			return err
 		}
@@ -223,8 +222,7 @@ func (c *Client) onTrailer(ctx context.Context, e *export, t *queryv1.ExportTrai
 			}
 			return v.fail(StepContent, access, err)
 		}
-		// The digest binds the rows; the count may be of the whole or of what left in this access.
-		if counts := []int64{e.part.Rows, e.part.Rows - e.call.fromRow}; !slices.Contains(counts, answer.GetRowCount()) {
+		if answer.GetRowCount() != e.part.Rows {
 			return v.fail(StepContent, access, errors.New("the rows differ from the record's"))
 		}
 		e.proof = newEvidence(access, e.intent, ended, pinned)

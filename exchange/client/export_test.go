@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -199,5 +200,28 @@ func TestExportRefused(t *testing.T) {
 	req.Resume = &queryv1.ExportResume{Rows: 1}
 	if _, err := c.Export(t.Context(), req, nil); !errors.Is(err, client.ErrProtocol) {
 		t.Errorf("error = %v, want ErrProtocol", err)
+	}
+}
+
+// TestExportStalls has the exchange fall silent after the first row.
+func TestExportStalls(t *testing.T) {
+	e := exporting(t)
+	silence := make(chan struct{})
+	defer close(silence)
+	chunks := 0
+	e.OnExport = func(m *queryv1.ExportResourceResponse) {
+		if m.GetChunk() == nil {
+			return
+		}
+		if chunks++; chunks == 2 {
+			<-silence
+		}
+	}
+	cfg := config(t, e)
+	cfg.StallTimeout = 200 * time.Millisecond
+	_, err := dial(t, cfg).Export(t.Context(), exportRequest(), func([]byte, int64) error { return nil })
+	var cut *client.CutError
+	if !errors.As(err, &cut) || cut.Part.Rows != 1 || !errors.Is(err, client.ErrStalled) {
+		t.Errorf("error = %v", err)
 	}
 }

@@ -59,6 +59,7 @@ var table = map[a.Reason]struct {
 	a.Reason_REASON_CALLER_GONE:           {codes.Canceled, "调用方已离开"},
 	a.Reason_REASON_INTERNAL:              {codes.Internal, "内部错误"},
 	a.Reason_REASON_VERSION_MISMATCH:      {codes.FailedPrecondition, "链路协议版本不一致"},
+	a.Reason_REASON_STATE_UNAVAILABLE:     {codes.Unavailable, "注册、目录和授权信息暂时不可修改"},
 
 	a.Reason_REASON_POLICY_DENIED:            {codes.PermissionDenied, "提供省份的策略拒绝本次请求"},
 	a.Reason_REASON_RESOURCE_NOT_SERVED:      {codes.FailedPrecondition, "提供方节点不提供该资源"},

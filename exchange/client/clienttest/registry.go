@@ -5,9 +5,10 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // CreateMember implements registryv1.RegistryServiceServer.

@@ -118,6 +118,8 @@ const (
 	Reason_REASON_INTERNAL Reason = 89
 	// The two sides of a link speak different protocol versions.
 	Reason_REASON_VERSION_MISMATCH Reason = 90
+	// The exchange's registry, catalogue and grants cannot be changed now.
+	Reason_REASON_STATE_UNAVAILABLE Reason = 91
 	// The province's policy denies this requester, resource or purpose.
 	Reason_REASON_POLICY_DENIED Reason = 100
 	// The node's catalogue file does not serve this resource.
@@ -203,6 +205,7 @@ var (
 		88:  "REASON_CALLER_GONE",
 		89:  "REASON_INTERNAL",
 		90:  "REASON_VERSION_MISMATCH",
+		91:  "REASON_STATE_UNAVAILABLE",
 		100: "REASON_POLICY_DENIED",
 		101: "REASON_RESOURCE_NOT_SERVED",
 		102: "REASON_TICKET_MALFORMED",
@@ -268,6 +271,7 @@ var (
 		"REASON_CALLER_GONE":                  88,
 		"REASON_INTERNAL":                     89,
 		"REASON_VERSION_MISMATCH":             90,
+		"REASON_STATE_UNAVAILABLE":            91,
 		"REASON_POLICY_DENIED":                100,
 		"REASON_RESOURCE_NOT_SERVED":          101,
 		"REASON_TICKET_MALFORMED":             102,
@@ -319,7 +323,7 @@ var File_kuasheng_audit_v1_reason_proto protoreflect.FileDescriptor
 
 const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xbf\x0e\n" +
+	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xdd\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12%\n" +
 	"!REASON_CLIENT_CERTIFICATE_MISSING\x10\x01\x12%\n" +
@@ -366,7 +370,8 @@ const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_NODE_EVIDENCE_INVALID\x10W\x12\x16\n" +
 	"\x12REASON_CALLER_GONE\x10X\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10Y\x12\x1b\n" +
-	"\x17REASON_VERSION_MISMATCH\x10Z\x12\x18\n" +
+	"\x17REASON_VERSION_MISMATCH\x10Z\x12\x1c\n" +
+	"\x18REASON_STATE_UNAVAILABLE\x10[\x12\x18\n" +
 	"\x14REASON_POLICY_DENIED\x10d\x12\x1e\n" +
 	"\x1aREASON_RESOURCE_NOT_SERVED\x10e\x12\x1b\n" +
 	"\x17REASON_TICKET_MALFORMED\x10f\x12#\n" +

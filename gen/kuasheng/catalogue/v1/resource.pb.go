@@ -1052,7 +1052,7 @@ type Parameter struct {
 	Title *LocalizedText `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// Required. Type of its value, always sent as text: integers and decimals in decimal digits, dates as YYYY-MM-DD, datetimes as RFC 3339.
 	Type FieldType `protobuf:"varint,3,opt,name=type,proto3,enum=kuasheng.catalogue.v1.FieldType" json:"type,omitempty"`
-	// Optional. Format that is checked: citizen_identity_number, uscc.
+	// Optional. Format that is checked: citizen_identity_number, uscc, region.
 	Format string `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
 	// Optional. Whether a query must give it.
 	Required bool `protobuf:"varint,5,opt,name=required,proto3" json:"required,omitempty"`

@@ -1287,7 +1287,7 @@ func (x *SendAnswerHeader) GetIntentHash() []byte {
 // SendAnswerChunk is a run of bytes; in an export, of whole rows.
 type SendAnswerChunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. At most 256 KiB.
+	// Required. At most 3 MiB.
 	Data []byte `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
 	// Optional. Rows in it.
 	RowCount      int64 `protobuf:"varint,2,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
