@@ -55,7 +55,7 @@ func TestMistakes(t *testing.T) {
 		{"scheme in domain", "domain", "domain: spiffe://exchange.example", []string{"1:9 trust domain"}},
 		{"number for text", "data_dir", "data_dir: 7", []string{"2:11 quotes"}},
 		{"missing", "data_dir", "", []string{"1:1 data_dir"}},
-		{"no identity", "identity", "identity: { svid: a.pem }", []string{"3:1 bundles", "3:1 key"}},
+		{"no identity", "identity", "identity: { svid: a.pem }", []string{"3:1 key", "3:1 bundles"}},
 		{"socket and files", "identity", "identity: { workload_api: unix:///s, key: a.key }", []string{"3:38 beside"}},
 		{"wrong socket", "identity", "identity: { workload_api: /s }", []string{"3:27 socket"}},
 		{"somebody else's authority", "identity", "identity: { svid: a, key: b, bundles: { henan.example: c } }", []string{"3:30 lacks", "3:41 own domain"}},
