@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -190,12 +191,12 @@ func (s *Server) newGRPC(cfg Config) *grpc.Server {
 // Serve serves gRPC on a listener until Close, and on the in-memory one that the REST gateway uses.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go s.watchHealth(ctx)
-	memory := make(chan error, 1)
-	go func() { memory <- s.grpc.Serve(s.memory) }()
+	var others sync.WaitGroup
+	others.Go(func() { s.watchHealth(ctx) })
+	others.Go(func() { s.grpc.Serve(s.memory) }) // ends with the server; it has no error of its own
 	err := s.grpc.Serve(l)
-	<-memory
+	cancel()
+	others.Wait()
 	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serving gRPC: %w", err)
 	}

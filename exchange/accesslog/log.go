@@ -23,14 +23,16 @@ var (
 )
 
 const (
-	// maxAccesses bounds the accesses between intent and durable outcome. At 20,000 calls/s and 10 ms a call 200 are under way; the rest is
-	// for slow provinces. Each costs its record, at most 64 KiB and typically 500 bytes.
-	maxAccesses = 8192
+	// maxAccesses bounds the accesses between intent and durable outcome: 1,024 at a slow node of each of 35 provinces must not keep the
+	// others from theirs. At 20,000 calls/s and 10 ms a call 200 are under way.
+	maxAccesses = 40 << 10
 	// maxWaiting bounds the records whose writers wait for them (refusals, reads).
 	maxWaiting = 8192
 	// maxPending is what the log's queue must take so that neither bound above ever meets a full queue: an access has at most its
 	// intent and its outcome in it.
 	maxPending = 2*maxAccesses + maxWaiting
+	// maxPendingBytes is for as many records of ordinary size; fewer of the largest, 64 KiB, fit.
+	maxPendingBytes = 256 << 20
 	// maxBlockRecords and maxBlockBytes bound one commit and with it one message to a node: 1,024 tickets with at most 16 KiB of
 	// parameters each, and 1 MiB of records.
 	maxBlockRecords = 1024
@@ -75,7 +77,7 @@ func (cfg Config) segments(commit func(*segment.Commit), fail func([]segment.Ent
 	return segment.Config{
 		Dir: filepath.Join(cfg.Dir, "log"), Origin: cfg.Verifier.Name(), Signer: cfg.Signer, Verifier: cfg.Verifier,
 		SegmentSize: cfg.SegmentSize, MaxBlockRecords: maxBlockRecords, MaxBlockBytes: maxBlockBytes,
-		MaxPending: maxPending, OnCommit: commit, OnFail: fail, Logger: cfg.Logger,
+		MaxPending: maxPending, MaxPendingBytes: maxPendingBytes, OnCommit: commit, OnFail: fail, Logger: cfg.Logger,
 	}
 }
 

@@ -112,86 +112,18 @@ func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, error) {
 	var lack *refusal.Error
 	passed := -1
 	for _, g := range d.grants.ByRequesterResource(r.Requester, r.Resource) {
-		n, err := covers(now, g, r)
-		if err == nil {
+		n, missing := covers(now, g, r)
+		if missing == nil {
 			return g, nil
 		}
 		if n > passed {
-			nearest, lack, passed = g, err, n
+			nearest, lack, passed = g, missing, n
 		}
 	}
 	if nearest == nil {
 		return nil, refusal.New(auditv1.Reason_REASON_NO_GRANT, "you hold no grant for this resource; apply to the province's bureau")
 	}
 	return nearest, lack
-}
-
-// covers checks one grant and returns how many checks it passed.
-func covers(now time.Time, g *grantv1.Grant, r Request) (passed int, lack *refusal.Error) {
-	checks := []func() *refusal.Error{
-		func() *refusal.Error {
-			if g.GetState() != grantv1.GrantState_GRANT_STATE_ACTIVE {
-				return refusal.New(auditv1.Reason_REASON_GRANT_REVOKED, "the grant %s was revoked: %s", g.GetName(), g.GetRevokeReason())
-			}
-			return nil
-		},
-		func() *refusal.Error {
-			if !now.Before(g.GetExpireTime().AsTime()) {
-				return refusal.New(auditv1.Reason_REASON_GRANT_EXPIRED, "the grant %s expired at %s; ask for a new one", g.GetName(), g.GetExpireTime().AsTime().Format(time.RFC3339))
-			}
-			if s := g.GetStartTime(); s != nil && now.Before(s.AsTime()) {
-				return refusal.New(auditv1.Reason_REASON_GRANT_NOT_YET_VALID, "the grant %s is valid from %s", g.GetName(), s.AsTime().Format(time.RFC3339))
-			}
-			return nil
-		},
-		func() *refusal.Error {
-			if !slices.Contains(g.GetPurposes(), r.Purpose.GetCode()) {
-				return refusal.About(auditv1.Reason_REASON_PURPOSE_NOT_GRANTED, "purpose.code", "the grant %s permits the purposes %v", g.GetName(), g.GetPurposes())
-			}
-			return nil
-		},
-		func() *refusal.Error {
-			if len(g.GetLegalBases()) > 0 && !slices.Contains(g.GetLegalBases(), r.Purpose.GetLegalBasis()) {
-				return refusal.About(auditv1.Reason_REASON_LEGAL_BASIS_NOT_GRANTED, "purpose.legal_basis", "the grant %s permits the legal bases %v", g.GetName(), g.GetLegalBases())
-			}
-			return nil
-		},
-		func() *refusal.Error {
-			if len(g.GetServiceItems()) > 0 && !slices.ContainsFunc(g.GetServiceItems(), func(granted string) bool { return coversItem(granted, r.Purpose.GetServiceItem()) }) {
-				return refusal.About(auditv1.Reason_REASON_ITEM_NOT_GRANTED, "purpose.service_item", "the grant %s permits the service items %v", g.GetName(), g.GetServiceItems())
-			}
-			return nil
-		},
-		func() *refusal.Error {
-			for _, f := range r.Fields {
-				if !slices.Contains(g.GetFields(), f) {
-					return refusal.About(auditv1.Reason_REASON_FIELD_NOT_GRANTED, f, "the grant %s permits the fields %v", g.GetName(), g.GetFields())
-				}
-			}
-			return nil
-		},
-	}
-	for _, check := range checks {
-		if lack := check(); lack != nil {
-			return passed, lack
-		}
-		passed++
-	}
-	return passed, nil
-}
-
-// coversItem reports whether a granted service item covers the one stated: a base code covers all its implementations, an implementation code
-// its handling codes.
-func coversItem(granted, stated string) bool {
-	if granted == stated {
-		return true
-	}
-	g, err := ident.ParseServiceItem(granted)
-	if err != nil {
-		return false
-	}
-	s, err := ident.ParseServiceItem(stated)
-	return err == nil && g.Contains(s)
 }
 
 // checkParameters refuses names that the entry does not declare and names that are missing. Types and formats are the province's to check:

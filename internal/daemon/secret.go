@@ -7,10 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/mod/sumdb/note"
-
-	"github.com/kuasheng/kuasheng/internal/translog"
 )
 
 var (
@@ -78,44 +74,4 @@ func ReadSecret(path string) (string, error) {
 		return "", fmt.Errorf("reading secret %s: it is larger than %d bytes", path, maxSecret)
 	}
 	return strings.TrimSpace(string(data)), nil
-}
-
-// LogKey is the key of a log: the signer, and its public half as others are given it.
-type LogKey struct {
-	Signer   note.Signer
-	Verifier note.Verifier
-	Public   string
-}
-
-// ReadLogKey reads the signer key of a log that WriteLogKey wrote.
-func ReadLogKey(path string) (LogKey, error) {
-	text, err := ReadSecret(path)
-	if err != nil {
-		return LogKey{}, err
-	}
-	signer, err := translog.NewSigner(text)
-	if err != nil {
-		return LogKey{}, fmt.Errorf("reading log key %s: %w", path, err)
-	}
-	public, err := publicKey(text)
-	if err != nil {
-		return LogKey{}, fmt.Errorf("reading log key %s: %w", path, err)
-	}
-	verifier, err := translog.NewVerifier(public)
-	if err != nil {
-		return LogKey{}, fmt.Errorf("reading log key %s: %w", path, err)
-	}
-	return LogKey{signer, verifier, public}, nil
-}
-
-// WriteLogKey makes the key of a new log and writes it to a file that must not exist yet.
-func WriteLogKey(path, origin string) (LogKey, error) {
-	signer, _, err := translog.GenerateKey(origin)
-	if err != nil {
-		return LogKey{}, err
-	}
-	if err := WriteNew(path, []byte(signer+"\n"), 0o600); err != nil {
-		return LogKey{}, err
-	}
-	return ReadLogKey(path)
 }

@@ -46,6 +46,8 @@ type Replica struct {
 	Origin   string
 	Node     *node.Node
 	File     string // its node.yaml
+	// Registry holds the figures of the node that Start opened last.
+	Registry *prometheus.Registry
 	stop     func()
 }
 
@@ -187,24 +189,29 @@ func (r *Replica) config() node.Config {
 	t.Helper()
 	file, err := config.Load(r.File)
 	check(t, err)
+	signer, verifier, err := keys(r.key().signer, r.key().verifier)
+	check(t, err)
+	src, err := certs.OpenFiles(context.Background(), certs.Files{SVID: file.Identity.SVID, Key: file.Identity.Key, Bundles: file.Identity.Bundles}, r.Province.Sys.Logger)
+	check(t, err)
+	t.Cleanup(func() { src.Close() })
+	r.Registry = prometheus.NewRegistry()
+	return node.Config{
+		File: file, Identity: src, JournalSigner: signer, JournalVerifier: verifier, SegmentSize: segmentSize, Software: "harness",
+		Registry: r.Registry, Logger: r.Province.Sys.Logger.With("server", r.Province.Region+"/"+r.Name), Now: r.Province.Sys.Now,
+	}
+}
+
+// key finds the replica's journal key.
+func (r *Replica) key() replicaKey {
+	t := r.Province.Sys.T
+	t.Helper()
 	for _, k := range r.Province.replicaKeys {
-		v, err := translog.NewVerifier(k.verifier)
-		check(t, err)
-		if v.Name() != r.Origin {
-			continue
-		}
-		signer, err := translog.NewSigner(k.signer)
-		check(t, err)
-		src, err := certs.OpenFiles(context.Background(), certs.Files{SVID: file.Identity.SVID, Key: file.Identity.Key, Bundles: file.Identity.Bundles}, r.Province.Sys.Logger)
-		check(t, err)
-		t.Cleanup(func() { src.Close() })
-		return node.Config{
-			File: file, Identity: src, JournalSigner: signer, JournalVerifier: v, SegmentSize: segmentSize, Software: "harness",
-			Registry: prometheus.NewRegistry(), Logger: r.Province.Sys.Logger.With("server", r.Province.Region+"/"+r.Name), Now: r.Province.Sys.Now,
+		if v, err := translog.NewVerifier(k.verifier); err == nil && v.Name() == r.Origin {
+			return k
 		}
 	}
 	t.Fatalf("no journal key for replica %q", r.Name)
-	return node.Config{}
+	return replicaKey{}
 }
 
 // Start opens the node and runs it.

@@ -48,8 +48,9 @@ type System struct {
 	Server   *exchange.Server
 	Registry *prometheus.Registry
 
-	signer note.Signer
-	stop   func()
+	signer    note.Signer
+	signerKey string
+	stop      func()
 }
 
 // Start makes an exchange and serves it. What it logs goes to logs, which may be nil.
@@ -62,7 +63,7 @@ func Start(t testing.TB, logs io.Writer) *System {
 	s.CA = newCA(t, Domain)
 	signerKey, verifierKey, err := translog.GenerateKey(Domain + "/access")
 	check(t, err)
-	s.LogKey = verifierKey
+	s.LogKey, s.signerKey = verifierKey, signerKey
 	s.signer, err = translog.NewSigner(signerKey)
 	check(t, err)
 	s.Address = freeAddress(t)

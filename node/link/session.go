@@ -92,6 +92,7 @@ func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
 		slots: make(chan struct{}, c.cfg.MaxOutstanding), drained: make(chan struct{}),
 		wake: make(chan struct{}, 1), control: make(chan *linkv1.AttachRequest, 4),
 	}
+	renewed := c.cfg.Renewed() // before the handshake uses the SVID, so that no renewal is missed
 	var err error
 	if s.stream, err = s.api.Attach(ctx); err != nil {
 		return err
@@ -104,7 +105,7 @@ func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
 	if c.cfg.Attached != nil {
 		s.workers.Go(func() { c.cfg.Attached(ctx, conn) })
 	}
-	err = s.serve()
+	err = s.serve(renewed)
 	c.exit(s)
 	return err
 }
@@ -125,10 +126,10 @@ func (c *Client) exit(s *session) {
 }
 
 // serve runs the stream and ends its work before it returns.
-func (s *session) serve() error {
+func (s *session) serve(renewed <-chan struct{}) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { s.cancel(s.send()) })
-	loops.Go(func() { s.watch() })
+	loops.Go(func() { s.watch(renewed) })
 	err := s.receive()
 	s.cancel(err)
 	loops.Wait() // from here on nobody starts workers
@@ -141,10 +142,10 @@ func (s *session) serve() error {
 }
 
 // watch gives the stream up, answers first, when the node is stopping or its SVID was renewed.
-func (s *session) watch() {
+func (s *session) watch(renewed <-chan struct{}) {
 	var cause error
 	select {
-	case <-s.client.cfg.Renewed():
+	case <-renewed:
 		cause = errRenewed
 	case <-s.client.drain:
 		cause = context.Canceled
