@@ -75,8 +75,8 @@ func (s *Server) guarded(ctx context.Context, req any, info *grpc.UnaryServerInf
 	if err != nil {
 		return nil, s.refuse(ctx, caller, info.FullMethod, req, err)
 	}
-	if _, undecodable := req.(*malformed); !undecodable {
-		if err := s.validate(req); err != nil {
+	if _, undecodable := req.(malformed); !undecodable {
+		if err := s.validate(info.FullMethod, req); err != nil {
 			return nil, s.refuse(ctx, caller, info.FullMethod, req, err)
 		}
 	}
@@ -91,7 +91,7 @@ func (s *Server) guarded(ctx context.Context, req any, info *grpc.UnaryServerInf
 func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	done := s.metrics.started(info.FullMethod)
 	caller, err := s.authenticate(ss.Context(), info.FullMethod)
-	guarded := &guardedStream{ServerStream: ss, server: s, ctx: withCaller(ss.Context(), caller)}
+	guarded := &guardedStream{ServerStream: ss, server: s, method: info.FullMethod, ctx: withCaller(ss.Context(), caller)}
 	if err == nil {
 		err = handler(srv, guarded)
 	}
@@ -105,6 +105,7 @@ func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 type guardedStream struct {
 	grpc.ServerStream
 	server *Server
+	method string
 	ctx    context.Context // of the call, with its caller
 	first  any             // first message, for the record of a refusal
 }
@@ -112,24 +113,34 @@ type guardedStream struct {
 func (g *guardedStream) Context() context.Context { return g.ctx }
 
 func (g *guardedStream) RecvMsg(m any) error {
-	if err := g.ServerStream.RecvMsg(m); err != nil {
-		if isUndecodable(err) {
-			return malformedRefusal(err)
+	var f frame
+	if err := g.ServerStream.RecvMsg(&f); err != nil {
+		return err
+	}
+	if err := f.decode(m); err != nil {
+		var cause *undecodable
+		if errors.As(err, &cause) {
+			return cause.refusal()
 		}
 		return err
 	}
 	if g.first == nil {
 		g.first = m
-		return g.server.validate(m)
+		return g.server.validate(g.method, m)
 	}
 	return nil
 }
 
 // validate checks the constraints that the protos state and names every field that breaks one.
-func (s *Server) validate(req any) error {
+func (s *Server) validate(method string, req any) error {
 	m, ok := req.(proto.Message)
 	if !ok {
 		return nil
+	}
+	if recordsRefusals(method) {
+		if unknown := unknownField(m.ProtoReflect()); unknown != nil {
+			return unknown
+		}
 	}
 	err := s.validator.Validate(m)
 	var invalid *protovalidate.ValidationError

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -10,55 +11,120 @@ import (
 	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
+// undecodable says that a message is not what its method takes. The decoder's own text may quote what it read, so none of it is kept.
+type undecodable struct {
+	field string // the text field that is not valid UTF-8; empty where it is anything else
+}
+
+// Error implements error.
+func (e *undecodable) Error() string { return "message cannot be decoded" }
+
+// refusal names the field where there is one.
+func (e *undecodable) refusal() *refusal.Error {
+	if e.field != "" {
+		return refusal.About(auditv1.Reason_REASON_MESSAGE_MALFORMED, e.field, "%s is not valid UTF-8", e.field)
+	}
+	return refusal.New(auditv1.Reason_REASON_MESSAGE_MALFORMED, "the message is not the protobuf encoding of the method's request")
+}
+
 // malformed stands for a request that cannot be decoded.
-type malformed struct{ cause error }
+type malformed struct{}
 
 // decodable wraps a service so that a message which cannot be decoded passes the interceptors like any other and is refused as
-// INVALID_ARGUMENT, on record. By itself gRPC answers INTERNAL before any interceptor runs.
+// INVALID_ARGUMENT, on record. By itself gRPC answers INTERNAL before any interceptor runs. Streams do the same in guardedStream.
 func decodable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {
 		full := "/" + desc.ServiceName + "/" + m.MethodName
-		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			var cause error
+		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			var cause *undecodable
 			resp, err := m.Handler(srv, ctx, func(v any) error {
-				cause = dec(v)
-				return cause
+				var f frame
+				if err := receive(&f); err != nil {
+					return err
+				}
+				err := f.decode(v)
+				errors.As(err, &cause)
+				return err
 			}, interceptor)
-			if cause == nil || !isUndecodable(cause) {
+			if cause == nil {
 				return resp, err
 			}
 			info := &grpc.UnaryServerInfo{Server: srv, FullMethod: full}
-			return interceptor(ctx, &malformed{cause}, info, func(context.Context, any) (any, error) { return nil, malformedRefusal(cause) })
+			return interceptor(ctx, malformed{}, info, func(context.Context, any) (any, error) { return nil, cause.refusal() })
 		}}
 	}
 	desc.Methods = methods
 	return &desc
 }
 
-// isUndecodable recognises gRPC's own error for a message that does not parse.
-func isUndecodable(err error) bool {
-	s, ok := status.FromError(err)
-	return ok && s.Code() == codes.Internal && strings.Contains(s.Message(), "unmarshal")
+// maxDepth bounds the search for a broken text: requests nest three deep.
+const maxDepth = 10
+
+// invalidText finds the first text field of an encoded message that is not valid UTF-8. Of a map it names the map.
+func invalidText(v any, encoded []byte) string {
+	if m, ok := v.(proto.Message); ok {
+		return invalidIn(m.ProtoReflect().Descriptor(), encoded, maxDepth)
+	}
+	return ""
 }
 
-// malformedRefusal names the field where the decoder names one: of its text only that, because the rest may quote what it read.
-func malformedRefusal(cause error) error {
-	const utf8Suffix = " contains invalid UTF-8"
-	text := status.Convert(cause).Message()
-	if i := strings.Index(text, utf8Suffix); i > 0 {
-		field := text[strings.LastIndexByte(text[:i], ' ')+1 : i]
-		name := field[strings.LastIndexByte(field, '.')+1:]
-		if strings.Contains(field, "ParametersEntry") {
-			name = "parameters"
+func invalidIn(m protoreflect.MessageDescriptor, b []byte, depth int) string {
+	for len(b) > 0 && depth > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return ""
 		}
-		return refusal.About(auditv1.Reason_REASON_MESSAGE_MALFORMED, name, "%s is not valid UTF-8", name)
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			return ""
+		}
+		value := b[n : n+size]
+		b = b[n+size:]
+		f := m.Fields().ByNumber(number)
+		if f == nil || kind != protowire.BytesType {
+			continue
+		}
+		content, _ := protowire.ConsumeBytes(value)
+		switch {
+		case f.Kind() == protoreflect.StringKind && !utf8.Valid(content):
+			return string(f.Name())
+		case f.Kind() == protoreflect.MessageKind:
+			if name := invalidIn(f.Message(), content, depth-1); name != "" {
+				if f.IsMap() {
+					return string(f.Name())
+				}
+				return name
+			}
+		}
 	}
-	return refusal.New(auditv1.Reason_REASON_MESSAGE_MALFORMED, "the message is not the protobuf encoding of the method's request")
+	return ""
+}
+
+// unknownField refuses a request with a field that this version does not know. Whoever sets one asks for something, a narrower permission
+// perhaps, that must not be left out in silence; and the texts of a request that go on record must be those that were checked.
+func unknownField(m protoreflect.Message) *refusal.Error {
+	if len(m.GetUnknown()) > 0 {
+		return refusal.New(auditv1.Reason_REASON_MESSAGE_MALFORMED, "the request has a field that this version of the exchange does not know")
+	}
+	var found *refusal.Error
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Kind() != protoreflect.MessageKind || f.IsList() || f.IsMap() {
+			return true // no request about data has messages in lists or maps: a test says so
+		}
+		if len(v.Message().GetUnknown()) > 0 {
+			found = refusal.About(auditv1.Reason_REASON_MESSAGE_MALFORMED, string(f.Name()), "%s has a field that this version of the exchange does not know", f.Name())
+		} else {
+			found = unknownField(v.Message())
+		}
+		return found == nil
+	})
+	return found
 }
 
 // violationPath is the path of a field that breaks a constraint, for example parameters["id_number"]. A map key comes from outside.
@@ -82,9 +148,9 @@ func clipText(s string) string {
 	return s
 }
 
-// wellFormedResource returns a resource name that may go on record, or nothing.
+// wellFormedResource returns a resource name that may go on record, or nothing. A class code has room for an identity number.
 func wellFormedResource(name string) string {
-	if _, err := ident.ParseResourceName(name); err != nil {
+	if _, err := ident.ParseResourceName(name); err != nil || ident.ContainsCitizenID(name) {
 		return ""
 	}
 	return name

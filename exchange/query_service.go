@@ -99,6 +99,7 @@ func (s *queryService) begin(ctx context.Context, a ask) (*link.Call, error) {
 	call.Region, call.Parameters, call.ParametersSalt = permit.Region, a.parameters, evidence.NewSalt()
 	call.Received, call.Deadline = now, deadline
 	call.Intent = intent(caller, a, permit, call.ParametersSalt)
+	call.Intent.TraceId, call.Traceparent = traceOf(ctx)
 	if a.resume != nil {
 		call.AnswerSalt = a.resume.GetAnswerSalt()
 	}
@@ -153,12 +154,15 @@ func checkTexts(a ask) error {
 	}
 	texts := []struct{ name, text string }{
 		{"resource", a.resource}, {"fields", strings.Join(a.fields, "\n")}, {"operator", a.operator}, {"request_id", a.requestID},
-		{"purpose.service_item", a.purpose.GetServiceItem()}, {"purpose.case_number", a.purpose.GetCaseNumber()}, {"purpose.cause", a.purpose.GetCause()},
+		{"purpose.code", a.purpose.GetCode()}, {"purpose.service_item", a.purpose.GetServiceItem()}, {"purpose.case_number", a.purpose.GetCaseNumber()}, {"purpose.cause", a.purpose.GetCause()},
 	}
 	for _, t := range texts {
 		if ident.ContainsCitizenID(t.text) {
 			return refusal.About(auditv1.Reason_REASON_IDENTITY_NUMBER_IN_TEXT, t.name, "%s goes on record and must not contain an identity number; put it into parameters", t.name)
 		}
+	}
+	if _, err := ident.ParseResourceName(a.resource); err != nil {
+		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "resource", "not the name of a resource, such as provinces/410000/resources/307410000001-000001")
 	}
 	if _, err := ident.ParseServiceItem(a.purpose.GetServiceItem()); err != nil {
 		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "purpose.service_item", "not a service item code: %v", err)

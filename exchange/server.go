@@ -34,6 +34,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
 )
 
 const (
@@ -61,6 +62,7 @@ type Config struct {
 	LogKey      string // the verifier key as text, to be shown
 	SegmentSize int64  // 0: the default of package segment
 	Registry    *prometheus.Registry
+	Tracing     stats.Handler // of the gRPC server; nil for none
 	Logger      *slog.Logger
 	Now         func() time.Time // nil: time.Now
 }
@@ -166,15 +168,19 @@ func (s *Server) openStores(cfg Config) (err error) {
 
 func (s *Server) newGRPC(cfg Config) *grpc.Server {
 	trust := certs.Join(cfg.Identity, s.members.Bundles())
-	g := grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.Creds(certs.ServerCredentials(cfg.Identity, trust, cfg.Logger)),
-		grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream),
+		grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream), grpc.ForceServerCodecV2(newFrameCodec()),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer),
-		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(4*window),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(4 * window),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-	)
+	}
+	if cfg.Tracing != nil {
+		options = append(options, grpc.StatsHandler(cfg.Tracing))
+	}
+	g := grpc.NewServer(options...)
 	query := &queryService{Server: s}
 	links := &linkService{Server: s}
 	g.RegisterService(decodable(registryv1.RegistryService_ServiceDesc), newRegistryService(s.members, s.self(cfg), s.hub.Attached))

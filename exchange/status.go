@@ -45,6 +45,9 @@ func toRefusal(ctx context.Context, err error, logger *slog.Logger, method strin
 	case errors.Is(err, accesslog.ErrUnavailable):
 		logger.ErrorContext(ctx, "access log unavailable", "method", method, "error", err)
 		return refusal.New(auditv1.Reason_REASON_LOG_UNAVAILABLE, "the access log cannot be written; without a record no data leaves")
+	case errors.Is(err, accesslog.ErrBehind):
+		logger.ErrorContext(ctx, "access log index is behind", "method", method, "error", err)
+		return refusal.New(auditv1.Reason_REASON_OVERLOADED, "the index of the access log is catching up; try again in a minute")
 	case errors.Is(err, accesslog.ErrOverloaded):
 		return refusal.New(auditv1.Reason_REASON_OVERLOADED, "the exchange has as many accesses under way as it accepts; try again later")
 	case errors.Is(err, state.ErrConflict):

@@ -78,6 +78,13 @@ func start(t *testing.T, replicas ...string) *system {
 	return s
 }
 
+// in is the same system for a part of a test.
+func (s *system) in(t *testing.T) *system {
+	part, h := *s, *s.System
+	h.T, part.System = t, &h
+	return &part
+}
+
 // replica prepares a replica of Henan with the further resources and the policy given.
 func (s *system) replica(name, policy string) *harness.Replica {
 	s.T.Helper()
@@ -253,6 +260,11 @@ func wantRefusal(t testing.TB, err error, code codes.Code, reason auditv1.Reason
 		t.Errorf("%s: message in Chinese is %q", r.Name, chinese)
 	}
 	return r.Access, r.Subject
+}
+
+// details are those of a status, as text.
+func details(err error) string {
+	return fmt.Sprint(status.Convert(unwrapped(err)).Proto().String())
 }
 
 // unwrapped is the status inside the client library's errors, with its own message and details.

@@ -42,9 +42,11 @@ func (h *handler) export(ctx context.Context, s *serving, a *auditv1.Answer, t *
 	last := reply.Next()
 	last.Salt = salt
 	reply.Adding()
-	if err := h.journal.Append(ctx, a, reply); err != nil {
+	if added, err := h.journal.Append(a, reply); err != nil {
 		h.logger.Error("export was not recorded and does not begin", "intent", a.GetIntentIndex(), "error", err)
-		reply.Failed(err)
+		if !added {
+			reply.Failed(err)
+		}
 		return
 	}
 

@@ -59,6 +59,8 @@ func (h *handler) Handle(ctx context.Context, t *linkv1.Ticket, log translog.Che
 	}
 	hash := translog.LeafHash(t.GetRecord())
 	a.IntentHash = hash[:]
+	ctx, span := startSpan(ctx, t.GetTraceparent())
+	defer span.End()
 
 	// 5. Ticket and veto.
 	accepted, err := h.tickets.Check(t)

@@ -171,11 +171,10 @@ func (n *Node) Run(ctx context.Context) error {
 	case err = <-ended:
 		stop()
 	case <-ctx.Done():
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		n.client.Drain(drain)
-		cancel()
-		detach()
+		n.client.Drain()
+		patience := time.AfterFunc(drainTime, detach)
 		err = <-ended
+		patience.Stop()
 	}
 	<-watched
 	return err

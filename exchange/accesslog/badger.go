@@ -1,13 +1,38 @@
 package accesslog
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
+	"golang.org/x/sys/unix"
 )
+
+// errDiskFull means that the index rests because the disk is nearly full.
+var errDiskFull = errors.New("disk is full")
+
+const (
+	// memTable is the size of Badger's write buffer. A transaction may fill 15 % of it: see batchKeys.
+	memTable = 8 << 20
+	// freeFloor is what must be free before anything is written: both write buffers as log files and as tables, and a merge of tables.
+	freeFloor = 8 * memTable
+)
+
+// checkRoom keeps away from the end of the disk. Badger writes through mapped files: where the disk is full that is no error but SIGBUS, and
+// the exchange would go down with its index.
+func checkRoom(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("looking up free space: %w", err)
+	}
+	if free := uint64(fs.Bavail) * uint64(fs.Bsize); free < freeFloor {
+		return fmt.Errorf("%w: the index needs %d MiB free and has %d", errDiskFull, freeFloor>>20, free>>20)
+	}
+	return nil
+}
 
 // openBadger opens the index's database.
 //
@@ -21,7 +46,7 @@ func openBadger(dir string, logger *slog.Logger) (db *badger.DB, err error) {
 	opt := badger.DefaultOptions(dir).
 		WithSyncWrites(true).
 		WithDetectConflicts(false). // one writer
-		WithMemTableSize(8 << 20).WithNumMemtables(2).
+		WithMemTableSize(memTable).WithNumMemtables(2).
 		WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(8).WithNumCompactors(2).
 		WithValueLogFileSize(1 << 20). // unused: all values are small and stay with their keys
 		WithCompression(options.None).WithBlockCacheSize(0).

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -142,15 +143,17 @@ func TestIndexIsRebuiltWhenDamaged(t *testing.T) {
 		f.check(err)
 		damages := map[string]func() error{
 			"removed": func() error { return os.Remove(path) },
-			"emptied": func() error { return os.Truncate(path, 0) },
 			"cut":     func() error { return os.Truncate(path, int64(len(b)/2)) },
-			"text":    func() error { return os.WriteFile(path, []byte("not an index at all, but some text"), 0o600) },
 		}
-		for i, at := range []int{0, len(b) / 3, len(b) - 3, len(b) - 100} {
-			if at >= 0 && at < len(b) && (strings.HasSuffix(path, ".sst") || file.Name() == "MANIFEST") {
+		if strings.HasSuffix(path, ".sst") || file.Name() == "MANIFEST" {
+			damages["emptied"] = func() error { return os.Truncate(path, 0) }
+			for _, at := range []int{0, len(b) / 8, len(b) / 2, len(b) - 100, len(b) - 3} {
+				if at < 0 || at >= len(b) {
+					continue
+				}
 				c := append([]byte(nil), b...)
 				c[at] ^= 0xff
-				damages[fmt.Sprintf("flip %d", i)] = func() error { return os.WriteFile(path, c, 0o600) }
+				damages[fmt.Sprintf("flip at %d", at)] = func() error { return os.WriteFile(path, c, 0o600) }
 			}
 		}
 		for name, damage := range damages {
@@ -163,8 +166,10 @@ func TestIndexIsRebuiltWhenDamaged(t *testing.T) {
 				_ = child.Run()
 				g.open()
 				defer g.close()
-				if diff := cmp.Diff(g.model(Filter{}), g.pages(Filter{}, 1000)); diff != "" {
-					t.Errorf("(-model +listed):\n%.1000s", diff)
+				for name, q := range g.queries() {
+					if diff := cmp.Diff(g.model(q), g.pages(q, 1000)); diff != "" {
+						t.Errorf("%s %+v (-model +listed):\n%.1000s", name, q, diff)
+					}
 				}
 				g.comparePending("damaged")
 				g.compareUsed("damaged")
@@ -247,6 +252,20 @@ func TestIndexFaults(t *testing.T) {
 				take(t, ix, b, c)
 			}
 		}},
+		{"the disk full for a while", func(t *testing.T, ix *index, b *batch, all []*segment.Commit) {
+			for _, c := range all[:6] {
+				take(t, ix, b, c)
+			}
+			ix.room = func(string) error { return errDiskFull }
+			if err := ix.settle(ctx, b); !errors.Is(err, errDiskFull) {
+				t.Errorf("settling on a full disk: %v, want errDiskFull", err)
+			}
+			b.broken = true // as run has it
+			for _, c := range all[6:] {
+				take(t, ix, b, c)
+			}
+			ix.room = checkRoom
+		}},
 		{"a write failed but persisted", func(t *testing.T, ix *index, b *batch, all []*segment.Commit) {
 			for i, c := range all {
 				take(t, ix, b, c)
@@ -307,4 +326,24 @@ func TestBigBatches(t *testing.T) {
 	}
 	f.comparePending("rebuilt")
 	f.compareUsed("rebuilt")
+}
+
+// TestFullDiskHidesNothing fills the disk under a running index: what cannot be indexed is scanned.
+func TestFullDiskHidesNothing(t *testing.T) {
+	f := newFixture(t)
+	f.random(200)
+	f.close()
+	f.check(os.RemoveAll(f.indexDir()))
+	ix, b := f.unstarted()
+	ix.room = func(string) error { return errDiskFull }
+	for _, c := range commits(t, ix.log, 50) {
+		take(t, ix, b, c)
+	}
+	if err := ix.settle(context.Background(), b); !errors.Is(err, errDiskFull) {
+		t.Errorf("settling on a full disk: %v, want errDiskFull", err)
+	}
+	f.log = &Log{cfg: f.cfg, segment: ix.log, index: ix}
+	defer func() { f.log = nil }()
+	f.compare("disk full")
+	f.comparePending("disk full")
 }

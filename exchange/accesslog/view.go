@@ -84,12 +84,26 @@ func (v *view) outcome(intent int64, tail map[int64]int64) (int64, error) {
 	return index, err
 }
 
-// records calls fn for the records at ascending indexes. Those that lie close together were probably committed together, and reading one
-// means reading its whole block.
+// records calls fn for the records at ascending indexes. Those that lie close together were probably committed together and are read in one
+// go, by block; one that lies alone is read alone, which spares hashing its neighbours.
 func (l *Log) records(ctx context.Context, indexes []int64, fn func(index int64, record []byte) error) error {
 	for len(indexes) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		wanted := indexes[0]
-		err := l.segment.Scan(ctx, indexes[0], func(index int64, record []byte) error {
+		if len(indexes) == 1 || indexes[1] > wanted+near {
+			record, err := l.segment.Record(wanted)
+			if err != nil {
+				return err
+			}
+			if err := fn(wanted, record); err != nil {
+				return err
+			}
+			indexes = indexes[1:]
+			continue
+		}
+		err := l.segment.Scan(ctx, wanted, func(index int64, record []byte) error {
 			switch {
 			case len(indexes) == 0, indexes[0] > index+near:
 				return errEnough

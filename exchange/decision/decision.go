@@ -5,6 +5,7 @@ package decision
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
@@ -71,12 +72,17 @@ func (d *Decider) Decide(now time.Time, r Request) (Permit, error) {
 	if err := d.checkResource(p, r); err != nil {
 		return p, err
 	}
-	grant, err := d.findGrant(now, r)
+	grant, lack := d.findGrant(now, r)
 	p.Grant = grant
-	if err != nil {
-		return p, err
-	}
 	// What the caller got wrong is told only to those who may ask at all.
+	if lack == nil || lack.Reason == auditv1.Reason_REASON_FIELD_NOT_GRANTED {
+		if err := checkFields(entry, r.Fields); err != nil {
+			return p, err
+		}
+	}
+	if lack != nil {
+		return p, lack
+	}
 	if err := checkParameters(entry, r.Parameters); err != nil {
 		return p, err
 	}
@@ -94,10 +100,11 @@ func (d *Decider) checkResource(p Permit, r Request) error {
 		return refusal.New(auditv1.Reason_REASON_MEMBER_SUSPENDED, "the providing province's membership is suspended")
 	case !catalogue.Published(p.Resource):
 		return refusal.New(auditv1.Reason_REASON_RESOURCE_WITHDRAWN, "the province has withdrawn this resource")
+	case !catalogue.Routable(p.Resource.GetGrade()):
+		// Before its share type: core data is never shared either, and its grade is what nobody can change.
+		return refusal.New(auditv1.Reason_REASON_GRADE_NOT_ROUTABLE, "data of this grade never passes the exchange")
 	case p.Resource.GetSharing().GetType() == cataloguev1.ShareType_SHARE_TYPE_NOT_SHARED:
 		return refusal.New(auditv1.Reason_REASON_RESOURCE_NOT_SHARED, "the resource is not shared: %s", p.Resource.GetSharing().GetReason())
-	case !catalogue.Routable(p.Resource.GetGrade()):
-		return refusal.New(auditv1.Reason_REASON_GRADE_NOT_ROUTABLE, "data of this grade never passes the exchange")
 	}
 	mode := p.Resource.GetSharing().GetMode()
 	if mode == cataloguev1.ShareMode_SHARE_MODE_FILE || mode == cataloguev1.ShareMode_SHARE_MODE_BATCH && r.Mode != auditv1.Mode_MODE_EXPORT {
@@ -107,7 +114,7 @@ func (d *Decider) checkResource(p Permit, r Request) error {
 }
 
 // findGrant returns the grant that covers the request, or the one that comes nearest with what it lacks.
-func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, error) {
+func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, *refusal.Error) {
 	var nearest *grantv1.Grant
 	var lack *refusal.Error
 	passed := -1
@@ -124,6 +131,16 @@ func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, error) {
 		return nil, refusal.New(auditv1.Reason_REASON_NO_GRANT, "you hold no grant for this resource; apply to the province's bureau")
 	}
 	return nearest, lack
+}
+
+// checkFields refuses names that the entry does not have: also of a field that was granted and has left the entry since.
+func checkFields(entry *cataloguev1.Resource, fields []string) error {
+	for _, name := range fields {
+		if !slices.ContainsFunc(entry.GetFields(), func(f *cataloguev1.Field) bool { return f.GetName() == name }) {
+			return refusal.About(auditv1.Reason_REASON_FIELD_UNKNOWN, clip(name), "the resource has no field of that name; its entry lists them")
+		}
+	}
+	return nil
 }
 
 // checkParameters refuses names that the entry does not declare and names that are missing. Types and formats are the province's to check:
@@ -158,8 +175,10 @@ func clip(name string) string {
 	if ident.ContainsCitizenID(name) {
 		return "(withheld)"
 	}
-	if len(name) > 64 {
-		return name[:64]
+	const most = 64
+	if len(name) > most {
+		// Cut inside a character it could be neither sent nor recorded.
+		return strings.ToValidUTF8(name[:most], "") + "…"
 	}
 	return name
 }

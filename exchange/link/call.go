@@ -21,6 +21,7 @@ type Call struct {
 	ParametersSalt []byte
 	Parameters     map[string]string
 	AnswerSalt     []byte // of the first part of a resumed export
+	Traceparent    string // for the node's traces
 	Received       time.Time
 	Deadline       time.Time
 

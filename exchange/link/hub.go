@@ -219,7 +219,7 @@ func (h *Hub) move(old *Call) {
 	}
 	next := NewCall()
 	next.Region, next.Intent = old.Region, proto.CloneOf(old.Intent)
-	next.ParametersSalt, next.Parameters, next.AnswerSalt = old.ParametersSalt, old.Parameters, old.AnswerSalt
+	next.ParametersSalt, next.Parameters, next.AnswerSalt, next.Traceparent = old.ParametersSalt, old.Parameters, old.AnswerSalt, old.Traceparent
 	next.Received, next.Deadline = old.Received, old.Deadline
 	next.Intent.ReplacesPlusOne = old.index + 1
 	err := h.Begin(next)

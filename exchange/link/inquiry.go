@@ -3,8 +3,10 @@ package link
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/kuasheng/kuasheng/exchange/accesslog"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
@@ -21,13 +23,15 @@ type inquired struct {
 }
 
 // inquire asks a replica that has just attached what its journal says about every intent that was meant for it and has no outcome: the exchange or
-// the node crashed, or the link broke. Calls of this session come later in the log and are not asked about.
-func (s *session) inquire(ctx context.Context) error {
-	return s.inquireAfter(ctx, -1)
-}
-
-func (s *session) inquireAfter(ctx context.Context, after int64) error {
+// the node crashed, or the link broke. Calls of this session come later in the log and are not asked about. While the log's index is too far
+// behind to tell, the question waits for the session's next look around.
+func (s *session) inquire(ctx context.Context, after int64) error {
 	pending, err := s.hub.cfg.Log().Pending(s.origin, s.attachedAt, after, maxInquiry)
+	s.asking = errors.Is(err, accesslog.ErrBehind)
+	if s.asking {
+		s.hub.cfg.Logger.Warn("accesses without an outcome cannot be looked for yet", "region", s.region, "replica", s.replica, "error", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("finding accesses without an outcome: %w", err)
 	}
@@ -63,7 +67,7 @@ func (s *session) takeInquiryReply(ctx context.Context, m *linkv1.InquiryReply) 
 		}
 		s.hub.cfg.Log().LateOutcome(outcome)
 	}
-	return s.inquireAfter(ctx, asked[len(asked)-1].index)
+	return s.inquire(ctx, asked[len(asked)-1].index)
 }
 
 // recovered turns what the journal says about one intent into its outcome.

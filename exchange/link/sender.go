@@ -76,7 +76,7 @@ func (s *session) sendBatch(batches []batch) error {
 			if s.claim(c, now) {
 				m.Tickets = append(m.Tickets, &linkv1.Ticket{
 					Index: c.index, Record: c.record, ParametersSalt: c.ParametersSalt, Parameters: c.Parameters,
-					Timeout: durationpb.New(nodeTimeout(c.Deadline.Sub(now))), AnswerSalt: c.AnswerSalt,
+					Timeout: durationpb.New(nodeTimeout(c.Deadline.Sub(now))), AnswerSalt: c.AnswerSalt, Traceparent: c.Traceparent,
 				})
 				targets = append(targets, c.index)
 			}

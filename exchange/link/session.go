@@ -41,6 +41,7 @@ type session struct {
 
 	follower   *translog.Follower          // the receiver's
 	resumed    translog.Checkpoint         // of the journal when the replica attached
+	asking     bool                        // the receiver's: an inquiry could not be made yet
 	sentSize   int64                       // the sender's: tree size of the last batch sent
 	attachedAt int64                       // tree size when the replica attached; set by the handshake
 	control    chan *linkv1.AttachResponse // messages of the receiver to the sender, which alone writes to the stream
@@ -134,7 +135,7 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 	defer check.Stop()
 	store := time.NewTicker(remember)
 	defer store.Stop()
-	if err := s.inquire(ctx); err != nil {
+	if err := s.inquire(ctx, -1); err != nil {
 		return err
 	}
 	for {
@@ -152,6 +153,11 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 		case <-check.C:
 			if err := authorize(); err != nil {
 				return err
+			}
+			if s.asking {
+				if err := s.inquire(ctx, -1); err != nil {
+					return err
+				}
 			}
 		case <-store.C:
 			s.store(ctx)

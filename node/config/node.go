@@ -8,16 +8,18 @@ import (
 
 // Node is a node's whole file, checked. Paths are absolute or relative to the working directory, ready to be opened.
 type Node struct {
-	File      string // where it was read from
-	Region    string // the member's region code, as in "410000"
-	Replica   string // names this replica's journal
-	DataDir   string // the replica's own state; never shared between replicas
-	Identity  Identity
-	Exchange  Exchange
-	Metrics   string // host:port for health and Prometheus; empty for none
-	Sources   []Source
-	Resources []Resource
-	Policy    Policy
+	File    string // where it was read from
+	Region  string // the member's region code, as in "410000"
+	Replica string // names this replica's journal
+	DataDir string // the replica's own state; never shared between replicas
+	// JournalKey is the file with the signer key of the replica's journal: whoever has it can write another journal in its name.
+	JournalKey string
+	Identity   Identity
+	Exchange   Exchange
+	Metrics    string // host:port for health and Prometheus; empty for none
+	Sources    []Source
+	Resources  []Resource
+	Policy     Policy
 }
 
 // Source finds a source by name.

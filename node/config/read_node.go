@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,17 +25,21 @@ var (
 
 // node reads the whole file.
 func (r *reader) node(root ast.Node) *Node {
-	t := r.table(root, "the file", "region replica data_dir identity exchange sources resources policy", "listen")
+	t := r.table(root, "the file", "region replica data_dir identity exchange sources resources policy", "journal_key listen")
 	if t == nil {
 		return nil
 	}
 	n := &Node{
-		Region:   t.region(),
-		Replica:  t.matched("replica", label),
-		DataDir:  t.path("data_dir"),
-		Identity: t.identity(),
-		Exchange: t.exchange(),
-		Sources:  t.sources(),
+		Region:     t.region(),
+		Replica:    t.matched("replica", label),
+		DataDir:    t.path("data_dir"),
+		JournalKey: t.path("journal_key"),
+		Identity:   t.identity(),
+		Exchange:   t.exchange(),
+		Sources:    t.sources(),
+	}
+	if !t.has("journal_key") {
+		n.JournalKey = filepath.Join(r.directory, "secrets", "journal.key") // where `node init` puts it
 	}
 	if listen := t.child("listen", "", "metrics"); listen != nil {
 		n.Metrics = listen.address("metrics")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed" // template.yaml
 	"fmt"
@@ -17,6 +18,7 @@ var templateText string
 // Beginning is what `node init` knows when it writes a first file. Empty fields get samples that the operator replaces.
 type Beginning struct {
 	Region     string   // the member's region code
+	Replica    string   // name of the replica; "node-1" if empty
 	ExchangeID string   // SPIFFE ID of the exchange
 	Addresses  []string // of the exchange
 	LogKey     string   // verifier key of the exchange's access log
@@ -44,6 +46,7 @@ func Template(b Beginning) string {
 	}
 	return strings.NewReplacer(
 		"@REGION@", region.Code,
+		"@REPLICA@", cmp.Or(b.Replica, "node-1"),
 		"@REGION_ZH@", region.Chinese,
 		"@REGION_EN@", region.English,
 		"@CLASS@", "307"+region.Code+"001",

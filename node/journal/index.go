@@ -20,9 +20,15 @@ import (
 const (
 	// bulk is how many records go into one transaction: three keys each stay far below Badger's limit.
 	bulk = 2000
+	// linger is how long records gather before they are indexed: it bounds the syncs to five a second. The checker of tickets remembers what was
+	// used in the meantime.
+	linger = 200 * time.Millisecond
 	// spentFor is how long a spent ticket is remembered: far longer than any ticket_age that a node accepts.
 	spentFor = 24 * time.Hour
 )
+
+// errIndexClosed is what waiters get of an index that was closed.
+var errIndexClosed = errors.New("journal index is closed")
 
 var (
 	keyAccepted = []byte("a")
@@ -36,9 +42,11 @@ func keySpent(h translog.Hash) []byte  { return append([]byte("s"), h[:]...) }
 // index runs behind the log in one goroutine. The log's writes bypass the page cache, so it reads back what it indexes; a commit is small
 // and the goroutine takes many at once.
 type index struct {
+	dir    string
 	db     *badger.DB
 	logger *slog.Logger
-	wake   chan struct{} // holds one
+	wake   chan struct{} // holds one: the log has grown
+	hurry  chan struct{} // holds one: somebody waits
 	stop   context.CancelFunc
 	ended  chan struct{}
 
@@ -48,19 +56,23 @@ type index struct {
 	changed chan struct{} // closed and replaced when size or err changes
 }
 
-// openIndex opens the Badger directory. SyncWrites is off: what a crash of the machine takes is indexed again from the log; the one thing
-// that the log does not hold, spent tickets, is synced by itself.
+// openIndex opens the Badger directory. SyncWrites is on although the log holds everything but the spent tickets: Badger does not sync a full
+// memtable's file when it begins the next, so that a power cut could keep a later transaction, and with it the size that it speaks of, and lose an earlier
+// one. An answer would then be missing here, and the exchange would be told that the province never gave it.
 func openIndex(dir string, logger *slog.Logger) (*index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
-	opts := badger.DefaultOptions(dir).WithLogger(nil).WithMemTableSize(8 << 20).WithNumMemtables(2).
+	if err := checkRoom(dir); err != nil {
+		return nil, fmt.Errorf("opening journal index: %w", err)
+	}
+	opts := badger.DefaultOptions(dir).WithLogger(nil).WithSyncWrites(true).WithMemTableSize(memTable).WithNumMemtables(2).
 		WithBlockCacheSize(8 << 20).WithIndexCacheSize(8 << 20).WithValueLogFileSize(32 << 20).WithNumCompactors(2)
 	db, err := badger.Open(opts)
 	if err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
-	return &index{db: db, logger: logger, wake: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{})}, nil
+	return &index{dir: dir, db: db, logger: logger, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{})}, nil
 }
 
 // start catches up with the log and then follows it.
@@ -88,13 +100,11 @@ func (ix *index) start(log *segment.Log) error {
 	go func() {
 		defer close(ix.ended)
 		for {
-			select {
-			case <-ix.wake:
-			case <-ctx.Done():
+			if !ix.idle(ctx) {
 				return
 			}
 			if err := ix.catchUp(ctx, log); err != nil && ctx.Err() == nil {
-				ix.logger.Error("journal index has stopped; it is rebuilt on the next start", "error", err)
+				ix.logger.Error("journal index has stopped and with it the journal; the next start brings it up to date", "error", err)
 				ix.advance(ix.size, err)
 				return
 			}
@@ -103,12 +113,33 @@ func (ix *index) start(log *segment.Log) error {
 	return nil
 }
 
+// idle waits until there is something to index; it reports false when the index is to close.
+func (ix *index) idle(ctx context.Context) bool {
+	select {
+	case <-ix.hurry:
+		return true
+	case <-ix.wake:
+	case <-ctx.Done():
+		return false
+	}
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
+	select {
+	case <-ix.hurry:
+		return true
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func (ix *index) close() error {
 	if ix.stop != nil {
 		ix.stop()
 		<-ix.ended
 	}
-	ix.advance(ix.size, errors.New("journal index is closed"))
+	ix.advance(ix.size, errIndexClosed)
 	return ix.db.Close()
 }
 
@@ -128,6 +159,16 @@ func (ix *index) advance(size int64, err error) {
 	ix.changed = make(chan struct{})
 }
 
+// failed is why the index has stopped; nil while it follows, and when it was closed.
+func (ix *index) failed() error {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if errors.Is(ix.err, errIndexClosed) {
+		return nil
+	}
+	return ix.err
+}
+
 // wait returns when the first size records are indexed.
 func (ix *index) wait(size int64) error {
 	for {
@@ -137,12 +178,19 @@ func (ix *index) wait(size int64) error {
 		if done || err != nil {
 			return err
 		}
+		select {
+		case ix.hurry <- struct{}{}:
+		default:
+		}
 		<-changed
 	}
 }
 
 func (ix *index) catchUp(ctx context.Context, log *segment.Log) error {
 	for ix.size < log.Size() {
+		if err := checkRoom(ix.dir); err != nil {
+			return fmt.Errorf("indexing journal: %w", err)
+		}
 		txn := ix.db.NewTransaction(true)
 		next, err := ix.fill(ctx, txn, log)
 		if err == nil {
@@ -305,7 +353,10 @@ func (ix *index) spend(intents []translog.Hash) error {
 	if len(intents) == 0 {
 		return nil
 	}
-	err := ix.db.Update(func(txn *badger.Txn) error {
+	if err := checkRoom(ix.dir); err != nil {
+		return err
+	}
+	return ix.db.Update(func(txn *badger.Txn) error {
 		for _, h := range intents {
 			if err := txn.SetEntry(badger.NewEntry(keySpent(h), nil).WithTTL(spentFor)); err != nil {
 				return err
@@ -313,10 +364,6 @@ func (ix *index) spend(intents []translog.Hash) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return ix.db.Sync()
 }
 
 // openExports lists the records that began an export which has not ended.

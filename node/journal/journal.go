@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,36 +94,43 @@ func Open(cfg Config) (*Journal, error) {
 // Close writes what was added and closes journal and index.
 func (j *Journal) Close() error { return errors.Join(j.segment.Close(), j.index.close()) }
 
-// Err is nil while the journal can be written.
-func (j *Journal) Err() error { return j.segment.Err() }
+// Err is nil while the journal can be written. An index that has stopped counts as well: without it the exchange cannot be told what was
+// answered, and an earlier use of a ticket would go unnoticed in the end.
+func (j *Journal) Err() error { return errors.Join(j.segment.Err(), j.index.failed()) }
 
-// Add adds a record and does not wait: tag comes out of Committed or Failed.
+// Add adds a record and does not wait: tag comes out of Committed or Failed. After an error it does not.
 func (j *Journal) Add(answer *auditv1.Answer, tag any) error {
-	b, err := j.encode(answer)
-	if err != nil {
-		return err
-	}
-	if _, _, err := j.segment.Add(b, tag); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	return nil
+	_, err := j.add(answer, tag)
+	return err
 }
 
-// Append adds a record and waits until it is durable. A record of what has happened is written even if ctx has ended.
-func (j *Journal) Append(ctx context.Context, answer *auditv1.Answer, tag any) error {
-	b, err := j.encode(answer)
+// Append adds a record and waits until it is durable. After an error the tag has come out of Failed if the record was
+// added, and does not otherwise.
+func (j *Journal) Append(answer *auditv1.Answer, tag any) (added bool, err error) {
+	batch, err := j.add(answer, tag)
 	if err != nil {
-		return err
-	}
-	batch, _, err := j.segment.Add(b, tag)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return false, err
 	}
 	<-batch.Done()
 	if _, err := batch.Commit(); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return true, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return nil
+	return true, nil
+}
+
+func (j *Journal) add(answer *auditv1.Answer, tag any) (*segment.Batch, error) {
+	b, err := j.encode(answer)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.index.failed(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	batch, _, err := j.segment.Add(b, tag)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return batch, nil
 }
 
 func (j *Journal) encode(answer *auditv1.Answer) ([]byte, error) {
@@ -151,7 +157,7 @@ func (j *Journal) cutOpenExports() error {
 		}
 		answer := r.GetAnswer()
 		answer.State, answer.Reason = auditv1.AnswerState_ANSWER_STATE_STREAM_CUT, auditv1.Reason_REASON_NODE_LOST
-		if err := j.Append(context.Background(), answer, nil); err != nil {
+		if _, err := j.Append(answer, nil); err != nil {
 			return err
 		}
 	}

@@ -99,7 +99,8 @@ func (c *Client) Accepted() int64 {
 	return c.accepted.Size
 }
 
-// Run attaches, and attaches again whenever a stream ends, until ctx ends or the journal fails.
+// Run attaches, and attaches again whenever a stream ends, until ctx ends, the journal fails, or Drain was called and everything under way has
+// been answered.
 func (c *Client) Run(ctx context.Context) error {
 	backoff := firstBackoff
 	for i := 0; ; i++ {
@@ -111,6 +112,11 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 		if jerr := c.cfg.Journal.Err(); jerr != nil {
 			return fmt.Errorf("%w: %w", journal.ErrUnavailable, jerr)
+		}
+		select {
+		case <-c.drain:
+			return nil
+		default:
 		}
 		if time.Since(started) > settled {
 			backoff = firstBackoff
@@ -124,6 +130,8 @@ func (c *Client) Run(ctx context.Context) error {
 		c.log(err, address, wait)
 		select {
 		case <-time.After(wait):
+		case <-c.drain:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}
@@ -157,18 +165,5 @@ func (c *Client) attach(ctx context.Context, address string) error {
 	return c.runSession(ctx, conn)
 }
 
-// Drain asks the exchange to send nothing more and waits until what is under way has been answered or ctx ends.
-func (c *Client) Drain(ctx context.Context) {
-	close(c.drain)
-	c.mu.Lock()
-	s := c.session
-	c.mu.Unlock()
-	if s == nil {
-		return
-	}
-	select {
-	case <-s.drained:
-	case <-s.ctx.Done():
-	case <-ctx.Done():
-	}
-}
+// Drain asks the exchange to send nothing more; Run returns when what is under way has been answered. Call it once.
+func (c *Client) Drain() { close(c.drain) }

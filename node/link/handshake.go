@@ -65,6 +65,9 @@ func (s *session) resumeJournal(accepted *linkv1.TreeState) error {
 		r.ConsistencyHashes = evidence.HashesToBytes(proof)
 	}
 	s.resumed, s.sentSize = edge.Size, edge.Size
+	if !s.joining.CompareAndSwap(false, true) {
+		return errStopping
+	}
 	return s.status(s.stream.Send(&linkv1.AttachRequest{Message: &linkv1.AttachRequest_JournalResume{JournalResume: r}}))
 }
 

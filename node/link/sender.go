@@ -85,11 +85,6 @@ func (s *session) send() error {
 			if err := s.stream.Send(m); err != nil {
 				return fmt.Errorf("sending to the exchange: %w", err)
 			}
-			if m.GetDrain() != nil {
-				s.mu.Lock()
-				s.draining = true
-				s.mu.Unlock()
-			}
 		case <-s.ctx.Done():
 			return nil
 		}
@@ -108,7 +103,6 @@ func (s *session) pop() []batch {
 	}
 	batches := s.queue[:n:n]
 	s.queue = s.queue[n:]
-	s.sending += n
 	return batches
 }
 
@@ -149,19 +143,8 @@ func (s *session) sendBatch(batches []batch) error {
 		return fmt.Errorf("sending answers: %w", err)
 	}
 	s.sentSize = size
-	s.sent(len(batches) - len(follow))
 	for _, r := range follow {
-		s.workers.Go(func() {
-			defer s.sent(1)
-			s.sendPayload(r)
-		})
+		s.workers.Go(func() { s.sendPayload(r) })
 	}
 	return nil
-}
-
-// sent takes n off what is under way.
-func (s *session) sent(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sending -= n
 }

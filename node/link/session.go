@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
@@ -15,8 +16,11 @@ import (
 	"google.golang.org/grpc"
 )
 
-// errRenewed ends a stream whose SVID was renewed.
-var errRenewed = errors.New("SVID was renewed")
+var (
+	// errRenewed ends a stream whose SVID was renewed, errStopping one whose node is stopping.
+	errRenewed  = errors.New("SVID was renewed")
+	errStopping = errors.New("the node is stopping")
+)
 
 // drainTimeout bounds how long a stream that is given up on purpose waits for answers under way.
 const drainTimeout = 20 * time.Second
@@ -36,15 +40,14 @@ type session struct {
 	slots   chan struct{}  // one token per ticket under way
 	workers sync.WaitGroup // handlers and side streams
 	replies sync.WaitGroup // records added to the journal and neither committed nor failed
-	drained chan struct{}  // closed when a draining stream has sent everything
+	joining atomic.Bool    // set by whoever comes first: the handshake as it goes on to be given tickets, or a stop before that
 
 	wake    chan struct{} // holds one
 	control chan *linkv1.AttachRequest
 
-	mu       sync.Mutex
-	queue    []batch
-	sending  int // batches taken by the sender and not yet sent, and answers on side streams
-	draining bool
+	mu      sync.Mutex
+	queue   []batch
+	leaving error // why the stream is being given up on purpose; nil while it is not
 }
 
 // batch is what one commit of the journal holds for this stream.
@@ -86,12 +89,15 @@ func (r *Reply) Failed(err error) {
 // runSession attaches on a connection and serves until the stream ends.
 func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	s := &session{
 		client: c, ctx: ctx, cancel: cancel, api: linkv1.NewLinkServiceClient(conn),
-		slots: make(chan struct{}, c.cfg.MaxOutstanding), drained: make(chan struct{}),
+		slots: make(chan struct{}, c.cfg.MaxOutstanding),
 		wake: make(chan struct{}, 1), control: make(chan *linkv1.AttachRequest, 4),
 	}
+	var early sync.WaitGroup
+	defer early.Wait()
+	defer cancel(nil)
+	early.Go(s.stopEarly)
 	renewed := c.cfg.Renewed() // before the handshake uses the SVID, so that no renewal is missed
 	var err error
 	if s.stream, err = s.api.Attach(ctx); err != nil {
@@ -141,17 +147,32 @@ func (s *session) serve(renewed <-chan struct{}) error {
 	return err
 }
 
-// watch gives the stream up, answers first, when the node is stopping or its SVID was renewed.
+// stopEarly ends a handshake when the node is stopping. Once the exchange may send tickets the stream is given up as watch does it.
+func (s *session) stopEarly() {
+	select {
+	case <-s.client.drain:
+		if s.joining.CompareAndSwap(false, true) {
+			s.cancel(errStopping)
+		}
+	case <-s.ctx.Done():
+	}
+}
+
+// watch gives the stream up when the node is stopping or its SVID was renewed: it asks for no more tickets, and the exchange, which alone knows
+// which of them are still on their way, ends the stream when all have been answered.
 func (s *session) watch(renewed <-chan struct{}) {
 	var cause error
 	select {
 	case <-renewed:
 		cause = errRenewed
 	case <-s.client.drain:
-		cause = context.Canceled
+		cause = errStopping
 	case <-s.ctx.Done():
 		return
 	}
+	s.mu.Lock()
+	s.leaving = cause
+	s.mu.Unlock()
 	select {
 	case s.control <- &linkv1.AttachRequest{Message: &linkv1.AttachRequest_Drain{Drain: &linkv1.Drain{Reason: auditv1.Reason_REASON_SHUTTING_DOWN}}}:
 	case <-s.ctx.Done():
@@ -159,30 +180,21 @@ func (s *session) watch(renewed <-chan struct{}) {
 	}
 	timeout := time.NewTimer(drainTimeout)
 	defer timeout.Stop()
-	idle := time.NewTicker(5 * time.Millisecond)
-	defer idle.Stop()
-	for {
-		select {
-		case <-idle.C:
-			if s.idle() {
-				close(s.drained)
-				s.cancel(cause)
-				return
-			}
-		case <-timeout.C:
-			s.cancel(cause)
-			return
-		case <-s.ctx.Done():
-			return
-		}
+	select {
+	case <-timeout.C:
+		s.cancel(cause)
+	case <-s.ctx.Done():
 	}
 }
 
-// idle reports whether nothing is under way.
-func (s *session) idle() bool {
+// ended is why the exchange ended the stream without an error.
+func (s *session) ended() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.draining && len(s.slots) == 0 && len(s.queue) == 0 && s.sending == 0
+	if s.leaving != nil {
+		return s.leaving
+	}
+	return errors.New("the exchange ended the stream")
 }
 
 // receive takes what the exchange sends.
@@ -190,7 +202,7 @@ func (s *session) receive() error {
 	for {
 		m, err := s.stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return errors.New("the exchange ended the stream")
+			return s.ended()
 		}
 		if err != nil {
 			return err

@@ -22,13 +22,13 @@ const (
 const (
 	admin = "exchange/admin/lin"
 
-	housingPortal = "zhejiang/app/housing-portal"  // 浙江公积金服务平台: asks Henan about a borrower
-	bulkMailer    = "zhejiang/app/bulk-mailer"     // has a grant, and Henan's veto against it
-	talentPortal  = "guangdong/app/talent-portal"  // 广东人才服务平台: asks Henan about a newcomer
-	permitWindow  = "guangdong/app/permit-window"  // has no grant at all
-	registerSync  = "henan/app/register-sync"      // 河南市场主体库: asks Zhejiang, and takes over Guangdong's changes
-	henanAuditor  = "henan/auditor/zhao"           // sees what touches Henan
-	otherAuditor  = "zhejiang/auditor/xu"          // sees what touches Zhejiang
+	housingPortal = "zhejiang/app/housing-portal" // 浙江公积金服务平台: asks Henan about a borrower
+	bulkMailer    = "zhejiang/app/bulk-mailer"    // has a grant, and Henan's veto against it
+	talentPortal  = "guangdong/app/talent-portal" // 广东人才服务平台: asks Henan about a newcomer
+	permitWindow  = "guangdong/app/permit-window" // has no grant at all
+	registerSync  = "henan/app/register-sync"     // 河南市场主体库: asks Zhejiang, and takes over Guangdong's changes
+	henanAuditor  = "henan/auditor/zhao"          // sees what touches Henan
+	otherAuditor  = "zhejiang/auditor/xu"         // sees what touches Zhejiang
 )
 
 // parties lists everybody who gets an SVID besides the servers.

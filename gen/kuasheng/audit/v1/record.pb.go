@@ -520,6 +520,8 @@ type Intent struct {
 	ResourceRevision int64 `protobuf:"varint,17,opt,name=resource_revision,json=resourceRevision,proto3" json:"resource_revision,omitempty"`
 	// Optional. Revision of the grant that the decision was made on.
 	GrantRevision int64 `protobuf:"varint,18,opt,name=grant_revision,json=grantRevision,proto3" json:"grant_revision,omitempty"`
+	// Optional. W3C trace id of the call, 32 lower-case hexadecimal digits, where the caller sent one.
+	TraceId       string `protobuf:"bytes,19,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -678,6 +680,13 @@ func (x *Intent) GetGrantRevision() int64 {
 		return x.GrantRevision
 	}
 	return 0
+}
+
+func (x *Intent) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
 }
 
 // Outcome says how a permitted request ended. The last outcome of an intent counts.
@@ -1178,7 +1187,7 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x06Caller\x12\x1b\n" +
 	"\tspiffe_id\x18\x01 \x01(\tR\bspiffeId\x12-\n" +
 	"\x12certificate_serial\x18\x02 \x01(\tR\x11certificateSerial\x12\x16\n" +
-	"\x06region\x18\x03 \x01(\tR\x06region\"\xc1\x05\n" +
+	"\x06region\x18\x03 \x01(\tR\x06region\"\xdc\x05\n" +
 	"\x06Intent\x121\n" +
 	"\x06caller\x18\x01 \x01(\v2\x19.kuasheng.audit.v1.CallerR\x06caller\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x124\n" +
@@ -1199,7 +1208,8 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x12subject_of_refusal\x18\x0f \x01(\tR\x10subjectOfRefusal\x12\x19\n" +
 	"\bfrom_row\x18\x10 \x01(\x03R\afromRow\x12+\n" +
 	"\x11resource_revision\x18\x11 \x01(\x03R\x10resourceRevision\x12%\n" +
-	"\x0egrant_revision\x18\x12 \x01(\x03R\rgrantRevision\"\x9b\x03\n" +
+	"\x0egrant_revision\x18\x12 \x01(\x03R\rgrantRevision\x12\x19\n" +
+	"\btrace_id\x18\x13 \x01(\tR\atraceId\"\x9b\x03\n" +
 	"\aOutcome\x12!\n" +
 	"\fintent_index\x18\x01 \x01(\x03R\vintentIndex\x121\n" +
 	"\x06result\x18\x02 \x01(\x0e2\x19.kuasheng.audit.v1.ResultR\x06result\x121\n" +

@@ -634,7 +634,9 @@ type Ticket struct {
 	// Required. Time left until the caller's deadline.
 	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Optional. Salt of the first part of a resumed export.
-	AnswerSalt    []byte `protobuf:"bytes,6,opt,name=answer_salt,json=answerSalt,proto3" json:"answer_salt,omitempty"`
+	AnswerSalt []byte `protobuf:"bytes,6,opt,name=answer_salt,json=answerSalt,proto3" json:"answer_salt,omitempty"`
+	// Optional. W3C traceparent of the exchange's span. Not part of the permission: a node uses it for its traces alone.
+	Traceparent   string `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +711,13 @@ func (x *Ticket) GetAnswerSalt() []byte {
 		return x.AnswerSalt
 	}
 	return nil
+}
+
+func (x *Ticket) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 // AnswerBatch is all that one commit of the journal holds.
@@ -1429,7 +1438,7 @@ const file_kuasheng_link_v1_link_service_proto_rawDesc = "" +
 	"checkpoint\x18\x01 \x01(\fR\n" +
 	"checkpoint\x12!\n" +
 	"\frange_hashes\x18\x02 \x01(\fR\vrangeHashes\x122\n" +
-	"\atickets\x18\x03 \x03(\v2\x18.kuasheng.link.v1.TicketR\atickets\"\xbe\x02\n" +
+	"\atickets\x18\x03 \x03(\v2\x18.kuasheng.link.v1.TicketR\atickets\"\xe0\x02\n" +
 	"\x06Ticket\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x03R\x05index\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\fR\x06record\x12'\n" +
@@ -1439,7 +1448,8 @@ const file_kuasheng_link_v1_link_service_proto_rawDesc = "" +
 	"parameters\x123\n" +
 	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x1f\n" +
 	"\vanswer_salt\x18\x06 \x01(\fR\n" +
-	"answerSalt\x1a=\n" +
+	"answerSalt\x12 \n" +
+	"\vtraceparent\x18\a \x01(\tR\vtraceparent\x1a=\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8a\x01\n" +

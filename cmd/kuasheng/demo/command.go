@@ -1,0 +1,3 @@
+package demo
+
+func (n *narrator) commands(st *stage, program string) {}

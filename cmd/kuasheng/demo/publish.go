@@ -1,0 +1,44 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo/dataset"
+	cataloguev1 "github.com/kuasheng/kuasheng/gen/kuasheng/catalogue/v1"
+)
+
+// publish waits until the nodes have published what their files say, and shows the catalogue.
+func (s *story) publish(ctx context.Context) error {
+	c, err := s.as(ctx, housingPortal)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{{"RESOURCE", "TITLE", "FIELDS", "SHARED"}}
+	total := 0
+	for _, p := range s.provinces {
+		var page *cataloguev1.ListResourcesResponse
+		want := len(dataset.Topics(p.region))
+		err := eventually(ctx, "the catalogue of "+p.key, func() (bool, error) {
+			page, err = c.Catalogue().ListResources(ctx, &cataloguev1.ListResourcesRequest{Parent: "provinces/" + p.region.Code})
+			return len(page.GetResources()) == want, err
+		})
+		if err != nil {
+			return err
+		}
+		total += want
+		for _, r := range page.GetResources() {
+			shared := "unconditionally 无条件"
+			if r.GetSharing().GetType() == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL {
+				shared = "conditionally 有条件"
+			}
+			rows = append(rows, []string{r.GetName(), r.GetTitle().GetZh(), fmt.Sprint(len(r.GetFields())), shared})
+		}
+	}
+	if total < 8 {
+		return mustf("the provinces publish %d resources, want 8 at least", total)
+	}
+	s.say("Each node publishes the entries of its file when it attaches, and again when the file changes.")
+	s.table(rows)
+	return nil
+}

@@ -1,0 +1,35 @@
+package exchange
+
+import (
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// frame takes a message as it came, not decoded yet. gRPC ends a call by itself, as INTERNAL, when its codec cannot decode a message; a
+// frame always can be, so that the refusal of what is inside is ours: typed, and on record.
+type frame struct{ data mem.BufferSlice }
+
+// decode decodes the message, once.
+func (f *frame) decode(v any) error {
+	defer f.data.Free()
+	if err := encoding.GetCodecV2(proto.Name).Unmarshal(f.data, v); err != nil {
+		return &undecodable{field: invalidText(v, f.data.Materialize())}
+	}
+	return nil
+}
+
+// frameCodec is gRPC's own codec for protobuf, which also hands messages over as frames.
+type frameCodec struct{ encoding.CodecV2 }
+
+func newFrameCodec() frameCodec { return frameCodec{encoding.GetCodecV2(proto.Name)} }
+
+// Unmarshal implements encoding.CodecV2.
+func (c frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if f, ok := v.(*frame); ok {
+		data.Ref()
+		f.data = data
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}

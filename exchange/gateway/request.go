@@ -1,0 +1,95 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/textproto"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/kuasheng/kuasheng/certs"
+)
+
+// bare is the request without anything that the translation has no use for: a header that is not there cannot be taken for metadata. The
+// caller's certificate goes with the context.
+func bare(r *http.Request) *http.Request {
+	out := r.WithContext(certs.Forward(r.Context(), r.TLS))
+	out.Header = http.Header{}
+	for _, name := range []string{"Accept", "Content-Type", "Grpc-Timeout"} {
+		if v := textproto.MIMEHeader(r.Header).Get(name); v != "" {
+			out.Header.Set(name, v)
+		}
+	}
+	out.Host, out.RemoteAddr = "", "" // they would become x-forwarded-host and -for
+	return out
+}
+
+// translate runs between routing and the generated code: it reads the body and checks everything that the generated code would let pass
+// in silence, so that what reaches the exchange is what the caller wrote.
+func (g *Gateway) translate(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		rt := g.routeOf(r)
+		if rt == nil {
+			g.onError(r.Context(), nil, nil, w, r, errNoRoute)
+			return
+		}
+		r = r.WithContext(withRoute(r.Context(), rt))
+		body, wrong := readBody(w, r)
+		if wrong == nil {
+			wrong = rt.check(r.Header.Get("Content-Type"), body, params, r.URL.RawQuery)
+		}
+		if wrong != nil {
+			g.refuse(w, r, rt, wrong)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next(w, r, params)
+	}
+}
+
+// readBody reads the whole body within size and time, before anything is done with it.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *mistake) {
+	control := http.NewResponseController(w)
+	// A writer without deadlines is a test's.
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, &mistake{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than 1 MiB"}
+	case err != nil:
+		return nil, &mistake{status: http.StatusRequestTimeout, detail: "the body did not come whole within 15 seconds"}
+	}
+	// The deadline would otherwise end the call: net/http goes on reading to notice when the caller leaves.
+	_ = control.SetReadDeadline(time.Time{})
+	return data, nil
+}
+
+// isJSON reports whether a content type is JSON.
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// response bounds the time of each write.
+type response struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func newResponse(w http.ResponseWriter) *response {
+	return &response{w, http.NewResponseController(w)}
+}
+
+// Write implements http.ResponseWriter.
+func (r *response) Write(b []byte) (int, error) {
+	_ = r.control.SetWriteDeadline(time.Now().Add(writeTime)) // see readBody
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through.
+func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
