@@ -97,6 +97,13 @@ func (c *Call) Index() (int64, bool) {
 	return c.index, c.commit != nil
 }
 
+// over reports whether the call has ended.
+func (c *Call) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == callEnded
+}
+
 // Wait waits until the call has ended, or the replica that it moved to has. It returns the call that counts. If ctx ends first the caller
 // has gone: see Hub.Abandon.
 func (c *Call) Wait(ctx context.Context) (*Call, error) {

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,14 +58,15 @@ type Hub struct {
 
 	mu        sync.RWMutex
 	provinces map[string][]*session
-	departed  map[string]time.Time // when a province's replica last went or began to drain
-	arrived   chan struct{}        // closed and replaced when a replica attaches
+	moved     map[string]map[int64]*Call // by journal and intent: calls that its sessions left unsent; see movedFrom
+	departed  map[string]time.Time       // when a province's replica last went or began to drain
+	arrived   chan struct{}              // closed and replaced when a replica attaches
 	stopping  bool
 }
 
 // NewHub returns a hub without replicas.
 func NewHub(cfg Config) *Hub {
-	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}, departed: map[string]time.Time{}, arrived: make(chan struct{})}
+	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}, moved: map[string]map[int64]*Call{}, departed: map[string]time.Time{}, arrived: make(chan struct{})}
 }
 
 // Attached lists the replicas of a province that are attached now.
@@ -204,9 +206,37 @@ func (h *Hub) record(c *Call, r Result, result auditv1.Result, wasSent bool) {
 // moveAll gives calls that were never sent to another replica, each under a new intent that names it: a ticket is good for one replica only,
 // otherwise it could be used once at each. It happens aside, because a replica may have to be awaited; Close waits for it.
 func (h *Hub) moveAll(calls []*Call) {
+	if len(calls) == 0 {
+		return
+	}
+	h.noteMoves(calls)
 	for _, c := range calls {
 		h.moves.Go(func() { h.move(c) })
 	}
+}
+
+// noteMoves remembers calls that a session has left unsent, and forgets those of sessions before it that have ended since.
+func (h *Hub) noteMoves(calls []*Call) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	left := calls[0].session
+	moved := h.moved[left.origin]
+	if moved == nil {
+		moved = map[int64]*Call{}
+		h.moved[left.origin] = moved
+	}
+	maps.DeleteFunc(moved, func(_ int64, c *Call) bool { return c.session != left && c.over() })
+	for _, c := range calls {
+		moved[c.index] = c
+	}
+}
+
+// movedFrom reports whether a session of a journal left an intent unsent. Whoever moves the call writes its outcome, and the node, should it
+// attach again in the meantime, must not be asked as well.
+func (h *Hub) movedFrom(origin string, index int64) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.moved[origin][index] != nil
 }
 
 func (h *Hub) move(old *Call) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kuasheng/kuasheng/exchange/accesslog"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
@@ -37,6 +38,11 @@ func (s *session) inquire(ctx context.Context, after int64) error {
 	}
 	if len(pending) == 0 {
 		return nil
+	}
+	last := pending[len(pending)-1].Index
+	pending = slices.DeleteFunc(pending, func(p accesslog.PendingIntent) bool { return s.hub.movedFrom(s.origin, p.Index) })
+	if len(pending) == 0 {
+		return s.inquire(ctx, last)
 	}
 	s.mu.Lock()
 	s.lastInquiry++

@@ -36,7 +36,11 @@ func (s *session) send(ctx context.Context) error {
 			if len(batches) == 0 {
 				break
 			}
-			if err := s.sendBatch(batches); err != nil {
+			err := s.sendBatch(batches)
+			s.mu.Lock()
+			s.sending = false
+			s.mu.Unlock()
+			if err != nil {
 				s.cancel(err)
 				return err
 			}
@@ -63,6 +67,7 @@ func (s *session) pop() []batch {
 	if len(s.queue) == 0 {
 		s.queue = nil
 	}
+	s.sending = n > 0
 	return batches
 }
 

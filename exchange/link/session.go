@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,8 @@ const (
 	handshakeTimeout = 20 * time.Second
 	// recheck is how often a session asks whether its node may still be attached: a removed member, an expired SVID.
 	recheck = 2 * time.Second
+	// drainCheck is how often a session whose node is stopping looks whether everything has been answered.
+	drainCheck = 5 * time.Millisecond
 	// remember is how often the last accepted checkpoint of a journal is stored. What is accepted in between is cited by outcomes in the log.
 	remember = time.Second
 )
@@ -57,6 +60,7 @@ type session struct {
 	mu          sync.Mutex
 	closed      bool
 	queue       []batch
+	sending     bool            // the sender has taken calls and not sent them yet
 	outstanding map[int64]*Call // sent, by intent index
 	inquiries   map[int64][]inquired
 	lastInquiry int64
@@ -138,6 +142,7 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 	if err := s.inquire(ctx, -1); err != nil {
 		return err
 	}
+	var drained <-chan time.Time // ticks once the node has asked for no more
 	for {
 		select {
 		case r := <-messages:
@@ -149,6 +154,15 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 			}
 			if err := s.take(ctx, r.message); err != nil {
 				return err
+			}
+			if s.draining.Load() && drained == nil {
+				tick := time.NewTicker(drainCheck)
+				defer tick.Stop()
+				drained = tick.C
+			}
+		case <-drained:
+			if s.idle() {
+				return nil // the end of the stream tells the node that nothing is on its way any more
 			}
 		case <-check.C:
 			if err := authorize(); err != nil {
@@ -168,6 +182,13 @@ func (s *session) dispatch(ctx context.Context, messages <-chan received, author
 			return nil // the node gave the stream up
 		}
 	}
+}
+
+// idle reports whether nothing that was meant for the node is under way.
+func (s *session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue) == 0 && !s.sending && len(s.outstanding) == 0 && len(s.inquiries) == 0
 }
 
 // lostStream is the end of a stream that the node gave up: on purpose, which is no error, or not.
@@ -273,24 +294,11 @@ func (h *Hub) displace(ctx context.Context, region, origin string) error {
 	}
 }
 
-// leave takes a session out: unsent calls move on, sent ones are interrupted.
+// leave takes a session out: unsent calls move on, sent ones are interrupted. The session stays known until that is done, so that one that
+// follows it (see displace) finds everything before it in the log and the last checkpoint stored.
 func (h *Hub) leave(s *session, cause error) {
+	s.draining.Store(true)
 	h.noteDeparture(s.region)
-	h.mu.Lock()
-	list := h.provinces[s.region]
-	kept := make([]*session, 0, len(list))
-	for _, other := range list {
-		if other != s {
-			kept = append(kept, other)
-		}
-	}
-	if len(kept) == 0 {
-		delete(h.provinces, s.region)
-	} else {
-		h.provinces[s.region] = kept
-	}
-	h.mu.Unlock()
-
 	s.mu.Lock()
 	s.closed = true
 	queue, outstanding := s.queue, s.outstanding
@@ -307,7 +315,20 @@ func (h *Hub) leave(s *session, cause error) {
 		h.end(c, Result{Err: lost, Evidence: c.Head()}, auditv1.Result_RESULT_INTERRUPTED)
 	}
 	s.store(context.Background())
+	h.forget(s)
 	close(s.ended)
+}
+
+// forget makes a session unknown.
+func (h *Hub) forget(s *session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	kept := slices.DeleteFunc(slices.Clone(h.provinces[s.region]), func(other *session) bool { return other == s })
+	if len(kept) == 0 {
+		delete(h.provinces, s.region)
+	} else {
+		h.provinces[s.region] = kept
+	}
 }
 
 // store remembers the last accepted checkpoint of the journal.

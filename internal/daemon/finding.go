@@ -67,6 +67,22 @@ func Mistakes(err error) []Finding {
 	return list
 }
 
+// Problems takes an error that joins several apart, one finding each.
+func Problems(file, cure string, err error) []Finding {
+	var joined interface {
+		error
+		Unwrap() []error
+	}
+	if !errors.As(err, &joined) || joined.Error() != errors.Join(joined.Unwrap()...).Error() { // one error may wrap several, too
+		return []Finding{{File: file, Problem: err.Error(), Cure: cure}}
+	}
+	var found []Finding
+	for _, e := range joined.Unwrap() {
+		found = append(found, Problems(file, cure, e)...)
+	}
+	return found
+}
+
 // Report prints what a check found and fails with ErrReported when any of it is more than a warning. fine is said when there is nothing.
 func Report(cmd *cobra.Command, output, fine string, list []Finding) error {
 	bad := 0

@@ -63,6 +63,7 @@ func TestAccessLogOutage(t *testing.T) {
 func TestJournalOutage(t *testing.T) {
 	for _, o := range outages() {
 		t.Run(o.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for the node that does not come back
 			sys := Start(t, nil)
 			henan := sys.Province("410000", "henan.example", "one")
 			zhejiang := sys.Province("330000", "zhejiang.example")

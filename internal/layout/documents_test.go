@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // documents reads README.md and all of docs/ by path from the root.
@@ -80,6 +83,39 @@ func TestDocumentsNameTests(t *testing.T) {
 		for _, name := range regexp.MustCompile("`(Test[A-Z]\\w+)`").FindAllStringSubmatch(text, -1) {
 			if !declared[name[1]] {
 				t.Errorf("%s names %s, which is no test", path, name[1])
+			}
+		}
+	}
+}
+
+// TestAccessLogDocument holds that docs/accesslog.md tells of every field that a record can have.
+func TestAccessLogDocument(t *testing.T) {
+	text := documents(t)["../../docs/accesslog.md"]
+	for _, m := range []proto.Message{&auditv1.Record{}, &auditv1.Caller{}, &auditv1.Intent{}, &auditv1.Outcome{}, &auditv1.Answer{}, &auditv1.AuditRead{}} {
+		message := m.ProtoReflect().Descriptor()
+		for i := range message.Fields().Len() {
+			if name := string(message.Fields().Get(i).Name()); !strings.Contains(text, "`"+name+"`") {
+				t.Errorf("%s.%s is missing", message.Name(), name)
+			}
+		}
+	}
+}
+
+// TestOperatingDocument holds that docs/operating.md names every metric.
+func TestOperatingDocument(t *testing.T) {
+	text := documents(t)["../../docs/operating.md"]
+	for _, path := range []string{"../../exchange/metric.go", "../../node/metric.go"} {
+		code, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := regexp.MustCompile(`"(kuasheng_[a-z_]+)"`).FindAllSubmatch(code, -1)
+		if len(names) == 0 {
+			t.Errorf("%s has no metric", path)
+		}
+		for _, name := range names {
+			if !strings.Contains(text, "`"+string(name[1])+"`") {
+				t.Errorf("%s is missing", name[1])
 			}
 		}
 	}

@@ -67,13 +67,11 @@ type Config struct {
 // Client keeps a node attached.
 type Client struct {
 	cfg      Config
-	follower *translog.Follower // of the exchange's log; used by one session after the other
-	accepted translog.Checkpoint
 	attached atomic.Bool
 	drain    chan struct{} // closed when the node is stopping
 
-	mu      sync.Mutex
-	session *session // nil while none is attached
+	mu       sync.Mutex
+	accepted translog.Checkpoint // of the exchange's log, when the last stream ended
 }
 
 // New returns a client that goes on from the tree of the exchange that the journal cites.

@@ -92,7 +92,7 @@ func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
 	s := &session{
 		client: c, ctx: ctx, cancel: cancel, api: linkv1.NewLinkServiceClient(conn),
 		slots: make(chan struct{}, c.cfg.MaxOutstanding),
-		wake: make(chan struct{}, 1), control: make(chan *linkv1.AttachRequest, 4),
+		wake:  make(chan struct{}, 1), control: make(chan *linkv1.AttachRequest, 4),
 	}
 	var early sync.WaitGroup
 	defer early.Wait()
@@ -107,28 +107,16 @@ func (c *Client) runSession(ctx context.Context, conn *grpc.ClientConn) error {
 		return err
 	}
 	c.cfg.Logger.Info("attached to the exchange", "tree_size", s.follower.Checkpoint().Size, "journal_size", s.resumed)
-	c.enter(s)
+	c.attached.Store(true)
 	if c.cfg.Attached != nil {
 		s.workers.Go(func() { c.cfg.Attached(ctx, conn) })
 	}
 	err = s.serve(renewed)
-	c.exit(s)
-	return err
-}
-
-func (c *Client) enter(s *session) {
-	c.mu.Lock()
-	c.session = s
-	c.mu.Unlock()
-	c.attached.Store(true)
-}
-
-func (c *Client) exit(s *session) {
 	c.attached.Store(false)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.session = nil
 	c.accepted = s.follower.Checkpoint()
+	return err
 }
 
 // serve runs the stream and ends its work before it returns.

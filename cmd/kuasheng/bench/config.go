@@ -31,11 +31,13 @@ var ErrConfig = errors.New("invalid settings")
 type Config struct {
 	// Server is a running system to measure; nil: none.
 	Server *Server
-	// Self starts a system of its own and measures that; nil: does not.
-	Self *stage.Config
+	// Self starts a system of its own and measures that.
+	Self bool
 	// Plain also measures a plain gRPC server over mutual TLS that gives the same answer; PlainSource one that asks the same database for it, which
 	// takes Self.
 	Plain, PlainSource bool
+	// Stage says how servers are started.
+	Stage stage.Config
 
 	Callers     []int         // numbers of callers, measured one after the other
 	Connections int           // that the callers share
@@ -55,7 +57,7 @@ type Config struct {
 // lanes is how many servers take turns.
 func (c Config) lanes() int {
 	n := 0
-	for _, on := range []bool{c.Server != nil || c.Self != nil, c.Plain, c.PlainSource} {
+	for _, on := range []bool{c.Server != nil || c.Self, c.Plain, c.PlainSource} {
 		if on {
 			n++
 		}
@@ -83,8 +85,8 @@ func (c Config) Check() error {
 		}
 	}
 	refuse(c.lanes() == 0, "there is nothing to measure: name a running system, or start one with --self, or a plain server with --direct")
-	refuse(c.Server != nil && c.Self != nil, "either a running system or one of its own (--self) is measured, not both")
-	refuse(c.PlainSource && c.Self == nil, "--direct-source needs the database of --self")
+	refuse(c.Server != nil && c.Self, "either a running system or one of its own (--self) is measured, not both")
+	refuse(c.PlainSource && !c.Self, "--direct-source needs the database of --self")
 	refuse(c.Server != nil && len(c.Server.Requests) == 0, "there is no question to ask")
 	refuse(len(c.Callers) == 0 || len(c.Callers) > maxLevels, "--callers takes 1 to %d numbers", maxLevels)
 	refuse(slices.ContainsFunc(c.Callers, func(n int) bool { return n < 1 || n > maxCallers }), "--callers are from 1 to %d", maxCallers)

@@ -16,8 +16,8 @@ type Environment struct {
 	System     string `json:"system"`
 	Processors int    `json:"processors"`
 	GOGC       string `json:"gogc,omitempty"` // where it was set; the children inherit it
-	// DiskSync is the median time of a durable 4 KiB write where the servers keep their logs; 0 where none were started. Whoever asks waits for three
-	// of them, one after the other: at few callers they are most of the latency.
+	// DiskSync is the median time of a durable 4 KiB write where the servers keep their logs; 0 where none were started. Whoever asks waits for two of
+	// them, one after the other (intent, answer): at few callers they are much of the latency.
 	DiskSync float64 `json:"diskSyncMicros,omitempty"`
 }
 

@@ -45,13 +45,9 @@ func (l *lane) sample() ([]stage.Sample, error) {
 // open starts what is to be started, and asks each lane once before any load: a wrong question or a missing grant shows here and not in a million
 // refusals on record. Plain servers then give the very answer that the exchange gave.
 func (r *runner) open(ctx context.Context) error {
-	if r.cfg.Self != nil || r.cfg.Plain || r.cfg.PlainSource {
-		cfg := stage.Config{}
-		if r.cfg.Self != nil {
-			cfg = *r.cfg.Self
-		}
+	if r.cfg.Self || r.cfg.Plain {
 		var err error
-		if r.stage, err = stage.New(cfg); err != nil {
+		if r.stage, err = stage.New(r.cfg.Stage); err != nil {
 			return err
 		}
 		r.report.Environment.disk(r.stage.Dir())
@@ -86,7 +82,7 @@ func (r *runner) open(ctx context.Context) error {
 
 // system is the exchange to measure, or nil.
 func (r *runner) system(ctx context.Context) (*Server, []*stage.Process, error) {
-	if r.cfg.Self == nil {
+	if !r.cfg.Self {
 		return r.cfg.Server, nil, nil
 	}
 	e, err := r.stage.StartSystem(ctx)
@@ -112,12 +108,9 @@ func (r *runner) openExchange(ctx context.Context, s Server, processes []*stage.
 	if err != nil {
 		return nil, err
 	}
-	if l.target.client == nil {
-		return stage.SampleAnswer(), l.target.ask(ctx, 0, 0).err
-	}
-	o, a := l.target.verify(ctx, 0)
-	if o.err != nil {
-		return nil, fmt.Errorf("asking once before the load: %w", o.err)
+	a, err := l.target.client.Query(ctx, s.Requests[0])
+	if err != nil {
+		return nil, fmt.Errorf("asking once before the load: %w", err)
 	}
 	return a.Bytes(), nil
 }

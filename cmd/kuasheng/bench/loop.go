@@ -108,8 +108,8 @@ func (l *loop) caller(ctx context.Context, number int, t *tally) {
 			return
 		}
 		var o outcome
-		if l.every > 0 && l.target.client != nil && n%l.every == 0 {
-			o, _ = l.target.verify(ctx, n)
+		if l.every > 0 && l.target.proves && n%l.every == 0 {
+			o = l.target.verify(ctx, n)
 		} else {
 			o = l.target.ask(ctx, n, number)
 		}

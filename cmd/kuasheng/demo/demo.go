@@ -50,7 +50,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.close()) }()
+	defer func() {
+		// Whoever looks into a failure needs the logs.
+		st.folder.keep = err != nil && ctx.Err() == nil
+		err = errors.Join(err, st.close())
+	}()
 	s := &story{stage: st, narrator: n, cfg: cfg, began: st.began}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.play(ctx); err != nil {

@@ -29,6 +29,7 @@ var errFolder = errors.New("unusable folder")
 type folder struct {
 	dir       string // absolute: what is printed works from anywhere
 	temporary bool
+	keep      bool      // even if it is temporary
 	kept      *Manifest // of the last start; nil at the first
 }
 
@@ -74,8 +75,11 @@ func (f *folder) path(parts ...string) string {
 
 // close removes a temporary folder.
 func (f *folder) close() error {
-	if !f.temporary {
+	switch {
+	case !f.temporary:
 		return nil
+	case f.keep:
+		return fmt.Errorf("everything is kept in %s, with server.log: remove it yourself", f.dir)
 	}
 	if err := os.RemoveAll(f.dir); err != nil {
 		return fmt.Errorf("removing the temporary folder: %w", err)

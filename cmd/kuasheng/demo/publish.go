@@ -24,7 +24,7 @@ func (s *story) publish(ctx context.Context) error {
 			return len(page.GetResources()) == want, err
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%d of %d entries are published, server.log says why: %w", len(page.GetResources()), want, err)
 		}
 		total += want
 		for _, r := range page.GetResources() {

@@ -14,7 +14,8 @@ import (
 // remark fills a row up to an answer of about 800 bytes.
 const remark = "按月足额缴存，无欠缴记录；账户状态正常，未办理提取、未办理贷款，未被司法冻结。" +
 	"异地转移接续信息已核对一致，缴存单位与个人缴存比例均为百分之十二，缴存基数按上年度月平均工资核定；" +
-	"本记录仅供异地贷款审核使用，不得用于其他目的，不得提供给第三方。"
+	"本记录仅供异地贷款审核使用，不得用于其他目的，不得提供给第三方；如有异议，可向缴存地管理中心申请核查，核查结果将在十个工作日内答复。" +
+	"数据每日更新一次，更新时间以系统记录为准，节假日照常更新。"
 
 // writeDatabase makes the province's data: one indexed table.
 func writeDatabase(ctx context.Context, path string) (err error) {

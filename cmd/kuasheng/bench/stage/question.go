@@ -45,9 +45,10 @@ func Requests() ([]*queryv1.QueryResourceRequest, error) {
 				Code: purposeCode, LegalBasis: grantv1.LegalBasis_LEGAL_BASIS_STATUTORY_DUTY, ServiceItem: serviceItem, CaseNumber: "HZ-2026-000123", Cause: "公积金异地贷款审核",
 			},
 		}
-		// The wording of a cause is free, so that it fills up what is missing.
-		if missing := requestBytes - proto.Size(req); missing > 0 {
-			req.Purpose.Cause += strings.Repeat(".", missing)
+		// The wording of a cause is free, so that it fills up what is missing; its own length takes a few bytes as well.
+		cause := req.Purpose.Cause
+		for n := requestBytes - proto.Size(req); n > 0 && (req.Purpose.Cause == cause || proto.Size(req) > requestBytes); n-- {
+			req.Purpose.Cause = cause + strings.Repeat(".", n)
 		}
 		all[i] = req
 	}
