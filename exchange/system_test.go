@@ -262,6 +262,12 @@ func wantRefusal(t testing.TB, err error, code codes.Code, reason auditv1.Reason
 	return r.Access, r.Subject
 }
 
+// refusedFor reports whether an error is a refusal for a reason.
+func refusedFor(err error, reason auditv1.Reason) bool {
+	r, ok := client.RefusalOf(err)
+	return ok && r.Reason == reason
+}
+
 // details are those of a status, as text.
 func details(err error) string {
 	return fmt.Sprint(status.Convert(unwrapped(err)).Proto().String())

@@ -53,7 +53,10 @@ type stream struct {
 	x     *fakeExchange
 	hello *linkv1.Hello
 	sent  int64 // tree size of the last batch
-	ended chan struct{}
+	inbox chan *linkv1.AttachRequest
+
+	drained chan struct{} // closed when the node asks for no more
+	ended   chan struct{} // closed when the test ends the stream
 }
 
 // newFakeExchange prepares a node whose only exchange is the fake one. Nothing runs yet.
@@ -144,7 +147,7 @@ func (x *fakeExchange) Attach(api linkv1.LinkService_AttachServer) error {
 	if err != nil {
 		return err
 	}
-	s := &stream{LinkService_AttachServer: api, x: x, hello: m.GetHello(), ended: make(chan struct{})}
+	s := &stream{LinkService_AttachServer: api, x: x, hello: m.GetHello(), inbox: make(chan *linkv1.AttachRequest, 64), drained: make(chan struct{}), ended: make(chan struct{})}
 	checkpoint, edge := x.log.State()
 	resume := &linkv1.LogResume{Checkpoint: checkpoint, EdgeHashes: evidence.HashesToBytes(edge.Hashes)}
 	if size := s.hello.GetAccepted().GetSize(); size > 0 && size <= edge.Size {
@@ -168,11 +171,29 @@ func (x *fakeExchange) Attach(api linkv1.LinkService_AttachServer) error {
 		return errors.New("the node's second message is no journal resume")
 	}
 	x.attached <- s
+	go s.receive()
 	select {
 	case <-s.ended:
+	case <-s.drained:
 	case <-api.Context().Done():
 	}
 	return nil
+}
+
+// receive takes what the node sends. It ends with the stream.
+func (s *stream) receive() {
+	defer close(s.inbox)
+	for {
+		m, err := s.LinkService_AttachServer.Recv()
+		if err != nil {
+			return
+		}
+		if m.GetDrain() != nil {
+			close(s.drained) // nothing of ours is on its way: the stream may end
+			return
+		}
+		s.inbox <- m
+	}
 }
 
 // attach starts the node and waits for its stream.
@@ -249,11 +270,25 @@ func (s *stream) send(b *linkv1.TicketBatch) {
 	s.sent = s.x.log.Size()
 }
 
+// message waits for the node's next message.
+func (s *stream) message() *linkv1.AttachRequest {
+	s.x.t.Helper()
+	select {
+	case m, ok := <-s.inbox:
+		if !ok {
+			s.x.t.Fatal("the stream has ended")
+		}
+		return m
+	case <-time.After(20 * time.Second):
+		s.x.t.Fatal("the node sends nothing")
+		return nil
+	}
+}
+
 // answer waits for the answer to one ticket.
 func (s *stream) answer() (*auditv1.Answer, *linkv1.TicketAnswer) {
 	s.x.t.Helper()
-	m, err := s.Recv()
-	check(s.x.t, err)
+	m := s.message()
 	if len(m.GetAnswers().GetAnswers()) != 1 {
 		s.x.t.Fatalf("got %v, want one answer", m)
 	}
@@ -266,11 +301,7 @@ func (s *stream) answer() (*auditv1.Answer, *linkv1.TicketAnswer) {
 // broken waits until the node has given the stream up, without an answer.
 func (s *stream) broken() {
 	s.x.t.Helper()
-	for {
-		m, err := s.Recv()
-		if err != nil {
-			return
-		}
+	for m := range s.inbox {
 		for _, a := range m.GetAnswers().GetAnswers() {
 			if len(a.GetAnswer()) > 0 {
 				s.x.t.Errorf("the node answered: %v", m)
@@ -290,8 +321,8 @@ func (x *fakeExchange) journal() []*auditv1.Answer {
 	check(x.t, err)
 	signer, err := translog.NewSigner(string(key))
 	check(x.t, err)
-	// A signer's key ends in its seed, from which the verifier's follows.
-	seed, err := base64.StdEncoding.DecodeString(string(key[strings.LastIndexByte(string(key), '+')+1:]))
+	// A signer's key ends in its seed, from which the verifier's follows: PRIVATE+KEY+name+hash+seed.
+	seed, err := base64.StdEncoding.DecodeString(strings.SplitN(string(key), "+", 5)[4])
 	check(x.t, err)
 	verifierKey, err := note.NewEd25519VerifierKey(x.replica.Origin, ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
 	check(x.t, err)

@@ -67,7 +67,7 @@ func serve(ctx context.Context, file *config.Exchange, profiles bool, logger *sl
 			return nil
 		}})
 	}
-	logger.Info("exchange is serving", "domain", file.Domain, "grpc", address(listeners.grpc), "rest", address(listeners.rest), "metrics", file.Listen.Metrics,
+	logger.Info("exchange is serving", "domain", file.Domain, "grpc", address(listeners.grpc), "rest", address(listeners.rest), "metrics", monitor.Address(),
 		"log_key", key.Public, "version", daemon.Version())
 	return serveAll(ctx, server, rest, listeners, logger)
 }

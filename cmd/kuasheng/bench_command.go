@@ -17,8 +17,12 @@ import (
 	"github.com/kuasheng/kuasheng/cmd/kuasheng/bench"
 	"github.com/kuasheng/kuasheng/cmd/kuasheng/bench/stage"
 	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
+	"github.com/kuasheng/kuasheng/internal/daemon"
 	"github.com/kuasheng/kuasheng/internal/translog"
 )
+
+// benchMemory is the memory limit of the load generator and of each server that it starts: that of an exchange in production (DESIGN.md section 8).
+const benchMemory = 1 << 30
 
 func newBenchCommand() *cobra.Command {
 	conn, q := &connection{}, &question{}
@@ -64,15 +68,16 @@ Exit status 1 also where one answer's evidence did not hold, or no call brought 
 	flags.DurationVar(&cfg.Duration, "duration", 10*time.Second, "how long to measure each number of callers and lane")
 	flags.DurationVar(&cfg.Warmup, "warmup", 2*time.Second, "how long to warm each up")
 	flags.IntVar(&cfg.Rounds, "rounds", 4, "turns that duration and warmup are cut into")
-	flags.Int64Var(&cfg.MaxCalls, "max-calls", 10_000_000, "calls of the whole run at most")
+	flags.Int64Var(&cfg.MaxCalls, "max-calls", 50_000_000, "calls of the whole run at most")
 	flags.Int64Var(&cfg.Verify, "verify", 100, "verify one of so many answers in full; 0: none")
 	flags.StringVar(&cfg.Profile, "cpuprofile", "", "file for a CPU profile of the load generator; each server started writes beside it, with its name appended")
 	flags.StringVar(&cfg.Stage.Dir, "dir", "", "where servers that are started keep their stores (default: the temporary directory)")
-	output := outputFlag(cmd)
+	output := outputFlag(cmd, "table", "json", "markdown")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := readBench(cmd, &cfg, conn, q, resource); err != nil {
 			return err
 		}
+		daemon.TuneMemory(benchMemory, os.LookupEnv)
 		return runBench(cmd, cfg, *output)
 	}
 	cmd.AddCommand(newBenchServeCommand())
@@ -149,7 +154,7 @@ func runBench(cmd *cobra.Command, cfg bench.Config, format string) error {
 	cfg.Progress = progress.at
 	report, err := bench.Run(cmd.Context(), cfg)
 	progress.finish()
-	if report == nil {
+	if report == nil || len(report.Results) == 0 {
 		return err
 	}
 	if showing := showBench(cmd.OutOrStdout(), format, report); showing != nil {
@@ -184,6 +189,12 @@ func showBench(w io.Writer, format string, r *bench.Report) error {
 	for _, part := range r.Tables() {
 		if _, err := fmt.Fprintf(w, "\n%s\n", part.Title); err != nil {
 			return err
+		}
+		if format == "markdown" {
+			if _, err := fmt.Fprintf(w, "\n%s", part.Markdown()); err != nil {
+				return err
+			}
+			continue
 		}
 		t := table{head: part.Head, rows: part.Rows}
 		if err := t.write(w); err != nil {
@@ -227,6 +238,8 @@ func newBenchServeCommand() *cobra.Command {
 		Args:   cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+			// As `exchange serve` and `node serve` do, and the plain servers too, so that the comparison is fair.
+			daemon.TuneMemory(benchMemory, os.LookupEnv)
 			// A signal to the terminal's processes is the bench's to act upon: it closes our input when it has finished with us.
 			return stage.Serve(context.WithoutCancel(cmd.Context()), args[0], args[1], cmd.InOrStdin(), cmd.OutOrStdout(), logger)
 		},

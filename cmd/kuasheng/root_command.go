@@ -42,7 +42,7 @@ Exit status: 0 done, 1 failed or refused, 2 wrong usage.`,
 	}
 	root.AddCommand(
 		newQueryCommand(), newCatalogueCommand(), newGrantCommand(), newMemberCommand(), newAuditCommand(),
-		newCertsCommand(), newProfileTopic(),
+		newCertsCommand(), newDemoCommand(), newBenchCommand(), newProfileTopic(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	checkArguments(root)

@@ -47,7 +47,7 @@ func serve(ctx context.Context, file *config.Node, profiles bool, logger *slog.L
 	if monitor != nil {
 		monitor.Watch(daemon.Health{Alive: n.Err, Ready: func() error { return ready(ctx, n) }})
 	}
-	logger.Info("node is serving", "region", file.Region, "replica", file.Replica, "resources", len(file.Resources), "metrics", file.Metrics,
+	logger.Info("node is serving", "region", file.Region, "replica", file.Replica, "resources", len(file.Resources), "metrics", monitor.Address(),
 		"journal_key", key.Public, "version", daemon.Version())
 	err = n.Run(ctx)
 	if err != nil && monitor != nil && ctx.Err() == nil {

@@ -342,6 +342,11 @@ func (s *session) store(ctx context.Context) {
 	}
 	if err := s.hub.cfg.Remembered.Remember(ctx, s.origin, signed); err != nil {
 		s.hub.cfg.Logger.Error("journal checkpoint was not stored", "region", s.region, "replica", s.replica, "error", err)
+		s.mu.Lock()
+		if s.signed == nil {
+			s.signed = signed // the next try takes it, unless there is a newer one by then
+		}
+		s.mu.Unlock()
 	}
 }
 

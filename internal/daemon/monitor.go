@@ -85,8 +85,13 @@ func StartMonitor(address string, profiles bool, registry *prometheus.Registry, 
 	return m, nil
 }
 
-// Address is where it listens.
-func (m *Monitor) Address() string { return m.listener.Addr().String() }
+// Address is where it listens; empty for a monitor that there is none of.
+func (m *Monitor) Address() string {
+	if m == nil {
+		return ""
+	}
+	return m.listener.Addr().String()
+}
 
 // Watch sets whom to ask from now on.
 func (m *Monitor) Watch(h Health) { m.health.Store(&h) }

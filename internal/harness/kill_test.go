@@ -12,7 +12,7 @@ import (
 // on record with both, every access has its end, and nothing is there twice.
 func TestKill(t *testing.T) {
 	kills := 20
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		kills = 4
 	}
 	seed := rand.Uint64()

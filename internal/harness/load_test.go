@@ -85,7 +85,8 @@ func bulkQuery(provider *Province, from int) *queryv1.QueryResourceRequest {
 
 func bulkExport(provider *Province) *queryv1.ExportResourceRequest {
 	return &queryv1.ExportResourceRequest{
-		Resource: provider.ResourceName(Bulk), Fields: []string{"seq", "note"}, Purpose: Purpose(), Operator: "clerk-17", RequestId: "req-2",
+		Resource: provider.ResourceName(Bulk), Fields: []string{"seq", "note"}, Parameters: map[string]string{"from_seq": "4000"},
+		Purpose: Purpose(), Operator: "clerk-17", RequestId: "req-2",
 	}
 }
 

@@ -168,7 +168,13 @@ func (l *logText) String() string {
 	return string(l.text)
 }
 
+// tail is the last n lines, or n lines from where the process says that it died.
 func (l *logText) tail(n int) string {
 	lines := strings.Split(strings.TrimRight(l.String(), "\n"), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "unexpected fault ") || strings.HasPrefix(line, "WARNING: DATA RACE") {
+			return strings.Join(lines[i:min(len(lines), i+n)], "\n")
+		}
+	}
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

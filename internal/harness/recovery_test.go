@@ -121,8 +121,8 @@ func TestRecovery(t *testing.T) {
 			c.node = c.replica.Spawn()
 		}, answered},
 		{"both between intent and answer", func(c *scene) {
+			c.node.Kill() // first: it would put on record that it gave the query up
 			c.exchange.Kill()
-			c.node.Kill()
 			c.exchange, c.node = c.sys.Spawn(), c.replica.Spawn()
 		}, not},
 		{"exchange between the journal's answer and its arrival", func(c *scene) {

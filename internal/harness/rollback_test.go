@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/exchange/client"
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/node/journal"
 )
@@ -76,7 +76,9 @@ func TestJournalRollback(t *testing.T) {
 
 	restore()
 	replica.Start()
-	sys.Eventually("refused", func() bool { return strings.Contains(logs.String(), "it was rolled back or replaced; restore its newest copy") })
+	sys.Eventually("refused", func() bool {
+		return strings.Contains(logs.String(), "it was rolled back or replaced; restore its newest copy")
+	})
 	if replica.Node.Attached() {
 		t.Error("a node with a journal that was rolled back is attached")
 	}

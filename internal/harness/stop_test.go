@@ -35,6 +35,9 @@ func TestGracefulStop(t *testing.T) {
 		book := readLedger(t, sys, replica)
 		book.check(t)
 		load.check(book)
+		if n := tally(book)[auditv1.Result_RESULT_ANSWERED.String()]; n != len(load.receipts) {
+			t.Errorf("%d accesses were answered and %d answers arrived", n, len(load.receipts))
+		}
 		for index, list := range book.outcomes {
 			for _, p := range list {
 				if p.record.GetOutcome().GetResult() == auditv1.Result_RESULT_INTERRUPTED {

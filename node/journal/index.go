@@ -140,6 +140,10 @@ func (ix *index) close() error {
 		<-ix.ended
 	}
 	ix.advance(ix.size, errIndexClosed)
+	if err := checkRoom(ix.dir); err != nil {
+		// Closing writes out what is in memory. Left as it is, the next start finds all of it in the write-ahead log.
+		return fmt.Errorf("leaving the journal index open until the process ends: %w", err)
+	}
 	return ix.db.Close()
 }
 

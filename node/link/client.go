@@ -28,8 +28,9 @@ const (
 	// returning all at once after the exchange's restart.
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 15 * time.Second
-	// settled is how long a stream must have lived for the next wait to begin at firstBackoff again.
-	settled = 5 * time.Second
+	// settled is how long a stream must have lived for the next wait to begin at firstBackoff again: an exchange that has worked for a second
+	// and is restarted finds its nodes back at once, one that ends every stream is left alone ever longer.
+	settled = time.Second
 	// maxBatch bounds a batch of tickets: 1,024 of them with 16 KiB of parameters each and 1 MiB of records.
 	maxBatch = 32 << 20
 	// buffer is the size of the connection's read and write buffers: larger ones save system calls on batches.

@@ -63,7 +63,7 @@ func (c *Checker) Check(t *linkv1.Ticket) (*Ticket, error) {
 	intent := record.GetIntent()
 	age := c.now().Sub(record.GetTime().AsTime())
 	switch {
-	case intent == nil || intent.GetVerdict() != auditv1.Verdict_VERDICT_PERMITTED:
+	case intent == nil || intent.GetVerdict() != auditv1.Verdict_VERDICT_PERMITTED || intent.GetReason() != auditv1.Reason_REASON_UNSPECIFIED:
 		return nil, refusal.New(auditv1.Reason_REASON_TICKET_NOT_PERMITTED, "the record is not a permission")
 	case intent.GetJournalOrigin() != c.origin:
 		return nil, refusal.New(auditv1.Reason_REASON_TICKET_MISDIRECTED, "the ticket is meant for another node")

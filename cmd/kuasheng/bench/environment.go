@@ -15,7 +15,7 @@ type Environment struct {
 	Go         string `json:"go"`
 	System     string `json:"system"`
 	Processors int    `json:"processors"`
-	GOGC       string `json:"gogc,omitempty"` // where it was set; the children inherit it
+	GOGC       string `json:"gogc,omitempty"` // where it was set; otherwise all processes tune as the servers do (package daemon)
 	// DiskSync is the median time of a durable 4 KiB write where the servers keep their logs; 0 where none were started. Whoever asks waits for two of
 	// them, one after the other (intent, answer): at few callers they are much of the latency.
 	DiskSync float64 `json:"diskSyncMicros,omitempty"`

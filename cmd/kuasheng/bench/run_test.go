@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,9 +159,9 @@ func TestRefused(t *testing.T) {
 // TestBrokenEvidence: answers that do not hold fail the run, and the report tells how many.
 func TestBrokenEvidence(t *testing.T) {
 	x, cfg := running(t, "housing-loan-review")
-	asked := 0
+	var asked atomic.Int64
 	x.OnResponse = func(r *queryv1.QueryResourceResponse) {
-		if asked++; asked > 1 { // the one before the load is left whole
+		if asked.Add(1) > 1 { // the one before the load is left whole
 			r.Answer = []byte(`{"rows":[]}`)
 		}
 	}

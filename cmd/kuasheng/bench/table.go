@@ -33,6 +33,20 @@ func (r *Report) Summary() string {
 	return s
 }
 
+// Markdown is the table as docs/performance.md holds it.
+func (t Table) Markdown() string {
+	var b strings.Builder
+	line := func(cells []string) {
+		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	}
+	line(t.Head)
+	b.WriteString(strings.Repeat("|---", len(t.Head)) + "|\n")
+	for _, row := range t.Rows {
+		line(row)
+	}
+	return b.String()
+}
+
 func (r *Report) throughput() Table {
 	t := Table{
 		Title: "Throughput and latency",

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo/dataset"
 	"github.com/kuasheng/kuasheng/exchange/client"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
-	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -104,39 +104,63 @@ func (e expectation) check(a *auditv1.Access) error {
 }
 
 func (s *story) showAccesses(accesses []*auditv1.Access) {
-	rows := [][]string{{"", "TIME", "CALLER", "RESOURCE", "CASE", "RESULT", "ROWS"}}
+	rows := [][]string{{"ACCESS", "TIME", "CALLER", "RESOURCE", "CASE", "RESULT"}}
 	zone := time.FixedZone("Asia/Shanghai", 8*60*60)
-	for _, a := range accesses {
-		i, o := a.GetRecord().GetIntent(), a.GetOutcome()
-		caller := strings.Replace(strings.TrimPrefix(i.GetCaller().GetSpiffeId(), "spiffe://"), ".example", "", 1)
-		result, count := "answered", number(o.GetRowCount())
-		if i.GetReason() != auditv1.Reason_REASON_UNSPECIFIED {
-			result, count = refusal.Name(i.GetReason()), "-"
-		} else if o.GetReason() != auditv1.Reason_REASON_UNSPECIFIED {
-			result, count = refusal.Name(o.GetReason()), "-"
+	for i := 0; i < len(accesses); i++ {
+		a := accesses[i]
+		intent := a.GetRecord().GetIntent()
+		last := a
+		for i+1 < len(accesses) && alike(a, accesses[i+1]) && s.burst[a.GetName()] && s.burst[accesses[i+1].GetName()] {
+			i++
+			last = accesses[i]
 		}
-		at := a.GetRecord().GetTime().AsTime().In(zone).Format(time.TimeOnly)
-		number := "#" + strings.TrimPrefix(a.GetName(), "accesses/")
-		rows = append(rows, []string{number, at, caller, s.shortResource(i.GetResource()), i.GetPurpose().GetCaseNumber(), result, count})
+		name, number := "#"+strings.TrimPrefix(last.GetName(), "accesses/"), intent.GetPurpose().GetCaseNumber()
+		if last != a {
+			name += "–" + strings.TrimPrefix(a.GetName(), "accesses/")
+			number = "several"
+		}
+		rows = append(rows, []string{
+			name, a.GetRecord().GetTime().AsTime().In(zone).Format(time.TimeOnly), shortCaller(intent.GetCaller().GetSpiffeId()),
+			s.shortResource(intent.GetResource()), number, result(a),
+		})
 	}
 	s.table(rows)
 }
 
+// alike says whether two accesses differ in their case only.
+func alike(a, b *auditv1.Access) bool {
+	x, y := a.GetRecord().GetIntent(), b.GetRecord().GetIntent()
+	return x.GetCaller().GetSpiffeId() == y.GetCaller().GetSpiffeId() && x.GetResource() == y.GetResource() && result(a) == result(b)
+}
+
+// result is how an access ended, in a few words.
+func result(a *auditv1.Access) string {
+	i, o := a.GetRecord().GetIntent(), a.GetOutcome()
+	switch {
+	case i.GetReason() != auditv1.Reason_REASON_UNSPECIFIED:
+		return refusal.Name(i.GetReason())
+	case o.GetReason() != auditv1.Reason_REASON_UNSPECIFIED:
+		return refusal.Name(o.GetReason())
+	case o.GetRowCount() == 1:
+		return "answered, 1 row"
+	}
+	return "answered, " + number(o.GetRowCount()) + " rows"
+}
+
+// shortCaller leaves out what all callers have in common.
+func shortCaller(id string) string {
+	return strings.NewReplacer("spiffe://", "", ".example/app/", "/", ".example/", "/").Replace(id)
+}
+
 // shortResource is a resource as people call it.
 func (s *story) shortResource(name string) string {
-	n, err := ident.ParseResourceName(name)
-	if err != nil {
-		return "-"
-	}
 	for _, p := range s.provinces {
-		for _, r := range p.file.Resources {
-			if resource := "provinces/" + p.region.Code + "/resources/" + strings.ReplaceAll(r.Code, "/", "-"); resource == n.String() {
-				return p.region.Chinese + shortTitle(r.Title.ZH)
+		for _, t := range dataset.Topics(p.region) {
+			if known, err := p.resource(t); err == nil && known == name {
+				zh, _, _ := strings.Cut(topicName(t), " ")
+				return p.region.Chinese + zh
 			}
 		}
 	}
 	return "-"
 }
-
-// shortTitle leaves out what all titles end in.
-func shortTitle(title string) string { return strings.TrimSuffix(title, "信息") }

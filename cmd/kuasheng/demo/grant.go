@@ -25,7 +25,8 @@ const (
 
 // grant has the provinces' operators give the grants that are not in force from an earlier start.
 func (s *story) grant(ctx context.Context) error {
-	rows := [][]string{{"GRANT", "RESOURCE OF", "TO", "FIELDS", "PURPOSE", "QUOTA"}}
+	earlier := 0
+	rows := [][]string{{"GRANT", "RESOURCE", "TO", "FIELDS", "PURPOSE", "LIMIT"}}
 	for _, p := range permissions() {
 		g, kept, err := s.ensure(ctx, p)
 		if err != nil {
@@ -41,17 +42,19 @@ func (s *story) grant(ctx context.Context) error {
 		case p.lapses:
 			quota = "expires"
 		}
-		name := p.key
 		if kept {
-			name += " (kept)"
+			earlier++
 		}
-		rows = append(rows, []string{name, provider.region.Chinese + " " + topicName(p.topic), p.requester, fmt.Sprint(len(g.GetFields())), p.purpose, quota})
+		rows = append(rows, []string{p.key, provider.region.Chinese + " " + topicName(p.topic), shortParty(p.requester), fmt.Sprint(len(g.GetFields())), p.purpose, quota})
 		s.manifest.Grants[p.key] = GrantEntry{
 			Name: g.GetName(), Resource: g.GetResource(), Requester: p.requester, Fields: g.GetFields(), Purpose: p.purpose, Item: p.item,
 		}
 	}
 	s.say("A grant names single fields, purposes, service items and a term. Only the providing province's operator can give it.")
 	s.table(rows)
+	if earlier > 0 {
+		s.say("%d of them are of an earlier start.", earlier)
+	}
 	return nil
 }
 

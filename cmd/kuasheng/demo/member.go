@@ -37,7 +37,7 @@ func (st *stage) register(ctx context.Context, n *narrator) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close() // what closing frees is of no use any more
+	defer func() { _ = c.Close() }() // what it frees is of no use to anybody
 	for _, p := range st.provinces {
 		if st.first {
 			bundle, err := st.authorities.byKey[p.key].Bundle().Marshal()

@@ -27,10 +27,12 @@ func (n *narrator) title(zh, en string) {
 }
 
 // say tells something, broken into lines between words.
-func (n *narrator) say(format string, args ...any) {
-	const indent = "  "
+func (n *narrator) say(format string, args ...any) { n.wrap("  ", fmt.Sprintf(format, args...)) }
+
+// wrap breaks a text into lines between words, each with an indent.
+func (n *narrator) wrap(indent, text string) {
 	line, used := indent, len(indent)
-	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
+	for _, word := range strings.Fields(text) {
 		w := width(word)
 		if used > len(indent) && used+1+w > columns {
 			fmt.Fprintln(n.w, line)

@@ -88,3 +88,6 @@ func trustDomainOf(key string) (spiffeid.TrustDomain, error) {
 func partyDir(party string) string {
 	return filepath.Join("party", strings.ReplaceAll(party, "/", "-"))
 }
+
+// shortParty is an application as tables show it.
+func shortParty(party string) string { return strings.Replace(party, "/app/", "/", 1) }

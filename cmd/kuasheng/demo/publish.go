@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo/dataset"
 	cataloguev1 "github.com/kuasheng/kuasheng/gen/kuasheng/catalogue/v1"
@@ -14,7 +15,7 @@ func (s *story) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"RESOURCE", "TITLE", "FIELDS", "SHARED"}}
+	rows := [][]string{{"PROVINCE", "CODE", "TITLE", "", "FIELDS", "SHARED"}}
 	total := 0
 	for _, p := range s.provinces {
 		var page *cataloguev1.ListResourcesResponse
@@ -28,11 +29,11 @@ func (s *story) publish(ctx context.Context) error {
 		}
 		total += want
 		for _, r := range page.GetResources() {
-			shared := "unconditionally 无条件"
+			shared := "无条件 unconditionally"
 			if r.GetSharing().GetType() == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL {
-				shared = "conditionally 有条件"
+				shared = "有条件 conditionally"
 			}
-			rows = append(rows, []string{r.GetName(), r.GetTitle().GetZh(), fmt.Sprint(len(r.GetFields())), shared})
+			rows = append(rows, []string{p.region.Chinese, r.GetCode(), r.GetTitle().GetZh(), p.topic(r.GetCode()), fmt.Sprint(len(r.GetFields())), shared})
 		}
 	}
 	if total < 8 {
@@ -41,4 +42,15 @@ func (s *story) publish(ctx context.Context) error {
 	s.say("Each node publishes the entries of its file when it attaches, and again when the file changes.")
 	s.table(rows)
 	return nil
+}
+
+// topic is the short English name of a resource.
+func (p *province) topic(code string) string {
+	for _, t := range dataset.Topics(p.region) {
+		if c, ok := dataset.Code(p.region, t); ok && c.String() == code {
+			_, en, _ := strings.Cut(topicName(t), " ")
+			return en
+		}
+	}
+	return ""
 }

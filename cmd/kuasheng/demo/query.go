@@ -76,7 +76,8 @@ func (s *story) query(ctx context.Context) error {
 			s.answer = a
 		}
 	}
-	return nil
+	s.gap()
+	return s.crowd(ctx)
 }
 
 // ask asks one question, which must be answered with evidence that holds, and shows both.

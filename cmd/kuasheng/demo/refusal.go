@@ -9,6 +9,7 @@ import (
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
 	"github.com/kuasheng/kuasheng/internal/refusal"
+	"google.golang.org/genproto/googleapis/rpc/code"
 )
 
 // refused is a question that must be refused.
@@ -58,7 +59,7 @@ func (s *story) refuse(ctx context.Context) error {
 	for i, r := range s.refusals() {
 		p := permissionOf(r.permission)
 		person := s.province(p.provider).data.People[2+i]
-		req, err := s.question(p, map[string]string{"id_number": person.IDNumber}, fmt.Sprintf("DEMO-2026-%06d", i+1), "")
+		req, err := s.question(p, map[string]string{"id_number": person.IDNumber}, fmt.Sprintf("YS-2026-%04d", i+1), "")
 		if err != nil {
 			return err
 		}
@@ -114,11 +115,10 @@ func (s *story) mustRefuse(ctx context.Context, c *client.Client, req *queryv1.Q
 }
 
 func (s *story) showRefusal(r client.Refusal) {
-	s.line("   %s %s, refused by %s, on record as %s", clean(r.Code.String()), clean(r.Name), clean(r.Domain), clean(r.Access))
-	s.line("   %s", clean(r.Chinese))
-	if r.Detail != "" {
-		s.line("   %s", clean(r.Detail))
-	}
+	const indent = "     "
+	s.wrap(indent, fmt.Sprintf("%s %s, refused by %s, on record as %s", code.Code_name[int32(r.Code)], clean(r.Name), clean(r.Domain), clean(r.Access)))
+	s.wrap(indent, clean(r.Chinese))
+	s.wrap(indent, clean(r.Detail))
 }
 
 // awaitExpiry waits for the end of the grant that was given to expire.

@@ -122,7 +122,7 @@ func (st *stage) recall() error {
 
 // serve starts the exchange, registers the members, and starts their nodes.
 func (st *stage) serve(ctx context.Context, cfg Config, n *narrator) error {
-	grpc, rest, err := st.listen(cfg.Port)
+	grpc, rest, err := st.listen(ctx, cfg.Port)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (st *stage) serve(ctx context.Context, cfg Config, n *narrator) error {
 }
 
 // listen takes the ports: those given, those of the last start, or any.
-func (st *stage) listen(port int) (grpc, rest net.Listener, err error) {
+func (st *stage) listen(ctx context.Context, port int) (grpc, rest net.Listener, err error) {
 	addresses := [2]string{"127.0.0.1:0", "127.0.0.1:0"}
 	hint := "name others with --port"
 	switch {
@@ -167,10 +167,11 @@ func (st *stage) listen(port int) (grpc, rest net.Listener, err error) {
 		addresses = [2]string{kept.GRPC, kept.REST[len("https://"):]}
 		hint = "it served there at its last start; is it still running? Otherwise name other ports with --port"
 	}
-	if grpc, err = net.Listen("tcp", addresses[0]); err != nil {
+	var lc net.ListenConfig
+	if grpc, err = lc.Listen(ctx, "tcp", addresses[0]); err != nil {
 		return nil, nil, fmt.Errorf("taking the exchange's port: %w; %s", err, hint)
 	}
-	if rest, err = net.Listen("tcp", addresses[1]); err != nil {
+	if rest, err = lc.Listen(ctx, "tcp", addresses[1]); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("taking the port for REST: %w; %s", err, hint), grpc.Close())
 	}
 	return grpc, rest, nil

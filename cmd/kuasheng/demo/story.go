@@ -19,8 +19,10 @@ type story struct {
 	began time.Time
 
 	clients  map[string]*client.Client
-	expected []expectation // what the access log must hold at the end
-	answer   *client.Answer
+	expected []expectation    // what the access log must hold at the end
+	answer   *client.Answer   // the first
+	burst    map[string]bool  // accesses of the many that asked at once
+	together []*client.Answer // their answers
 }
 
 // expectation is an access that the log must hold.
@@ -33,7 +35,7 @@ type expectation struct {
 
 // play plays all steps in order.
 func (s *story) play(ctx context.Context) error {
-	s.clients = map[string]*client.Client{}
+	s.clients, s.burst = map[string]*client.Client{}, map[string]bool{}
 	for _, step := range []struct {
 		zh, en string
 		play   func(context.Context) error

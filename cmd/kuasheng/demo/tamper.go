@@ -29,7 +29,8 @@ func (s *story) tamper(ctx context.Context) error {
 	if _, err := verifyLog(ctx, dir, s.logKey); err != nil {
 		return mustf("the copy does not verify before it is forged: %v", err)
 	}
-	record, index := s.answer.Response.GetIntentReceipt().GetRecord(), s.answer.Evidence.Intent.Index
+	victim := s.victim()
+	record, index := victim.Response.GetIntentReceipt().GetRecord(), victim.Evidence.Intent.Index
 	if err := forge(dir, record, []byte(clerk), []byte(forgedClerk)); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (s *story) tamper(ctx context.Context) error {
 		return mustf("record %d was forged, and record %d is said to be wrong", index, fault.Index)
 	}
 	s.line("✓ found out: record %d is wrong: %v", fault.Index, fault.Err)
-	s.line("  The forger cannot sign the tree's new root, and everybody with a receipt or a checkpoint has the old one.")
+	s.say("The forger cannot sign the tree's new root, and everybody with a receipt or a checkpoint has the old one.")
 	return nil
 }
 

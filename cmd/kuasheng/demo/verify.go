@@ -28,7 +28,7 @@ func (s *story) verify(ctx context.Context) error {
 			return mustf("%s holds %d records, a receipt proves %d", r.Origin, r.Records, log.least)
 		}
 		s.line("✓ %s: all %s records in %s signed commits, in %s", r.Origin, number(r.Records), number(r.Blocks), time.Since(began).Round(time.Millisecond))
-		s.line("  root %x", r.Checkpoint.Root)
+		s.line("  root %x", r.Checkpoint.Root[:])
 	}
 	c, err := s.as(ctx, housingPortal)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 // outage is one way in which a disk stops taking what a log writes.
 type outage struct {
-	name string
+	name       string
+	everything bool // not the log's disk alone
 	// prepare makes ready the directory of a log, and whole the one with everything that the server keeps, while nobody has them open.
 	prepare func(t *testing.T, whole, log string)
 	// begin lets it happen to a running server; the function it returns ends it.
@@ -33,7 +34,7 @@ func outages() []outage {
 			},
 		},
 		{
-			name:    "disk of everything full",
+			name: "disk of everything full", everything: true,
 			prepare: func(t *testing.T, whole, _ string) { mountSmall(t, whole, smallDisk) },
 			begin:   func(t *testing.T, whole, _ string, _ *Process) func() { return fillDisk(t, whole) },
 		},
@@ -42,15 +43,19 @@ func outages() []outage {
 			prepare: func(t *testing.T, _, log string) { requireMount(t) },
 			begin:   func(t *testing.T, _, log string, _ *Process) func() { return mountReadOnly(t, log) },
 		},
-		{
-			// Needs no right to mount: writes beyond half of a segment fail.
-			name:    "files limited",
-			prepare: func(*testing.T, string, string) {},
-			begin: func(t *testing.T, _, _ string, p *Process) func() {
-				limit := unix.Rlimit{Cur: segmentSize / 2, Max: segmentSize / 2}
-				check(t, unix.Prlimit(p.PID(), unix.RLIMIT_FSIZE, &limit, nil))
-				return func() {} // the limit goes with the process
-			},
+		limitedFiles(),
+	}
+}
+
+// limitedFiles lets writes beyond half of a segment fail. It needs no right to mount.
+func limitedFiles() outage {
+	return outage{
+		name:    "files limited",
+		prepare: func(*testing.T, string, string) {},
+		begin: func(t *testing.T, _, _ string, p *Process) func() {
+			limit := unix.Rlimit{Cur: segmentSize / 2, Max: segmentSize / 2}
+			check(t, unix.Prlimit(p.PID(), unix.RLIMIT_FSIZE, &limit, nil))
+			return func() {} // the limit goes with the process
 		},
 	}
 }
