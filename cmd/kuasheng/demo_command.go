@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo"
+	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo/dataset"
 )
 
 // demoMemory is what the four servers and the scenario together should stay below, so that the demo runs beside everything else on a small
@@ -56,6 +57,7 @@ Exit status: 0 only if every step behaved.`,
 	flags.IntVar(&cfg.Enterprises, "enterprises", 1200, "made-up enterprises of each province, 10 at least; counts at the first start in a folder")
 	flags.IntVar(&cfg.Port, "port", 0, "port for gRPC; REST has the next one (default: those of the last start in the folder, or free ones)")
 	flags.BoolP("help", "h", false, "help for demo")
+	cmd.ValidArgsFunction = completeDemo
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := flags.Parse(longFlags(args)); err != nil {
 			return asUsage(err)
@@ -77,11 +79,14 @@ Exit status: 0 only if every step behaved.`,
 			b := newBar(cmd.ErrOrStderr(), total, what, false)
 			return demo.Progress{At: b.at, Finish: b.finish}
 		}
-		err := demo.Run(cmd.Context(), cfg)
-		if errors.Is(err, demo.ErrStep) {
-			return hinted{err, "this should not happen: keep the folder (--dir) and its server.log, and report it"}
+		switch err := demo.Run(cmd.Context(), cfg); {
+		case errors.Is(err, dataset.ErrSize):
+			return asUsage(err)
+		case errors.Is(err, demo.ErrStep):
+			return hinted{err, "this should not happen: keep the folder with its server.log, and report it"}
+		default:
+			return err
 		}
-		return err
 	}
 	return cmd
 }
@@ -96,6 +101,20 @@ func longFlags(args []string) []string {
 		long[i] = a
 	}
 	return long
+}
+
+// completeDemo completes the flags, which cobra leaves alone where it does not parse them.
+func completeDemo(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if n := len(args); n > 0 && strings.TrimLeft(args[n-1], "-") == "dir" {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	var list []string
+	for _, name := range []string{"once", "dir", "people", "enterprises", "port", "help"} {
+		if strings.HasPrefix("--"+name, longFlags([]string{prefix})[0]) {
+			list = append(list, "--"+name+"\t"+cmd.Flags().Lookup(name).Usage)
+		}
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // program is how people called this program: "go run" leaves it in a folder that is gone afterwards.

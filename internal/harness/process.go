@@ -137,6 +137,7 @@ func (p *Process) Kill() {
 // Stop asks it to stop, as a service manager does, and fails the test if it does not end well.
 func (p *Process) Stop() {
 	p.t.Helper()
+	p.WaitReady() // before, a signal would kill it
 	check(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
 	if code := p.WaitExit(); code != 0 {
 		p.t.Errorf("%s ended with code %d after SIGTERM\n%s", p.name, code, p.log.tail(20))

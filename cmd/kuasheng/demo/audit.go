@@ -157,8 +157,7 @@ func (s *story) shortResource(name string) string {
 	for _, p := range s.provinces {
 		for _, t := range dataset.Topics(p.region) {
 			if known, err := p.resource(t); err == nil && known == name {
-				zh, _, _ := strings.Cut(topicName(t), " ")
-				return p.region.Chinese + zh
+				return p.region.Chinese + chinese(t)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func (n *narrator) kuasheng(st *stage, program string) {
 	n.heading("The command line", "in the folder of the source, if it is go run")
 	n.paste(
 		program+" query "+housing.Resource, `--profile "$P/profile.yaml" --field account_no --field balance --param-file "$D/question/housing.params"`,
-		asked(housing)+" --case HZ-2026-002000",
+		asked(housing)+" --case HZ-2026-2000",
 	)
 	n.paste(
 		program+" query export "+change.Resource, as(change.Requester)+` --out "$D/export/again-$(date +%s).jsonl"`,

@@ -25,7 +25,7 @@ func (s *story) crowd(ctx context.Context) error {
 	errs := make([]error, clerks)
 	var all sync.WaitGroup
 	for i := range clerks {
-		req, err := s.question(p, map[string]string{"id_number": people[i%len(people)].IDNumber}, fmt.Sprintf("HZ-2026-%06d", 1000+i), "公积金异地贷款审核")
+		req, err := s.question(p, map[string]string{"id_number": people[i%len(people)].IDNumber}, fmt.Sprintf("HZ-2026-%04d", 1000+i), "公积金异地贷款审核")
 		if err != nil {
 			return err
 		}

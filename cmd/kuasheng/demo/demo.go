@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		st.folder.keep = err != nil && ctx.Err() == nil
 		err = errors.Join(err, st.close())
 	}()
-	s := &story{stage: st, narrator: n, cfg: cfg, began: st.began}
+	s := &story{stage: st, narrator: n, cfg: cfg}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.play(ctx); err != nil {
 		return err
@@ -69,6 +69,14 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	n.commands(st, cfg.Program)
 	return st.wait(ctx)
+}
+
+// stopped is the error of a server that ended by itself.
+func stopped(who string, err error) error {
+	if err == nil {
+		return fmt.Errorf("%w: %s stopped by itself", ErrStep, who)
+	}
+	return fmt.Errorf("%s stopped by itself: %w", who, err)
 }
 
 // mustf is the error of a step that did not show what it must.

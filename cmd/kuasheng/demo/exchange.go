@@ -113,7 +113,7 @@ func startExchange(ctx context.Context, path, logKey string, first bool, grpc, r
 	}
 	serve := func(what string, run func() error) {
 		err := run()
-		failed <- fmt.Errorf("the exchange stopped serving %s: %w", what, err)
+		failed <- stopped("the exchange's "+what, err)
 		e.served <- err
 	}
 	go serve("gRPC", func() error { return e.server.Serve(ctx, grpc) })

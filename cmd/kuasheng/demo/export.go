@@ -47,7 +47,7 @@ func (s *story) export(ctx context.Context) error {
 	s.expect(r.Evidence.Access, c, auditv1.Result_RESULT_ANSWERED, auditv1.Reason_REASON_UNSPECIFIED)
 	s.line("%s rows, %s bytes → %s", number(r.Rows), number(r.Bytes), s.folder.path("export", "guangdong-changes.jsonl"))
 	s.line("✓ on record before anything left: %s", r.Evidence.Access)
-	s.line("✓ its end is on record, with the digest over the whole: record %d of %s", r.Evidence.Answer.Index, r.Evidence.Answer.Origin)
+	s.line("✓ its end and the digest over the whole: record %d of %s", r.Evidence.Answer.Index, r.Evidence.Answer.Origin)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	remaining = 24 * time.Hour
 	// lapse is the life of the grant that the scenario needs expired: over by the time it is used, in the future when it is given, as the
 	// exchange demands.
-	lapse = 2 * time.Second
+	lapse = 3 * time.Second
 )
 
 // grant has the provinces' operators give the grants that are not in force from an earlier start.
@@ -45,7 +46,7 @@ func (s *story) grant(ctx context.Context) error {
 		if kept {
 			earlier++
 		}
-		rows = append(rows, []string{p.key, provider.region.Chinese + " " + topicName(p.topic), shortParty(p.requester), fmt.Sprint(len(g.GetFields())), p.purpose, quota})
+		rows = append(rows, []string{p.key, provider.region.Chinese + chinese(p.topic), shortParty(p.requester), fmt.Sprint(len(g.GetFields())), p.purpose, quota})
 		s.manifest.Grants[p.key] = GrantEntry{
 			Name: g.GetName(), Resource: g.GetResource(), Requester: p.requester, Fields: g.GetFields(), Purpose: p.purpose, Item: p.item,
 		}
@@ -107,9 +108,12 @@ func give(ctx context.Context, c *client.Client, wanted *grantv1.Grant) (*grantv
 	return g, nil
 }
 
-// usable says whether an earlier grant serves as well.
+// usable says whether an earlier grant, which another version of this program may have given, serves as well.
 func usable(g *grantv1.Grant, p permission) bool {
-	return g.GetState() == grantv1.GrantState_GRANT_STATE_ACTIVE && (p.lapses || time.Until(g.GetExpireTime().AsTime()) > remaining)
+	same := slices.Equal(g.GetFields(), p.fields) && slices.Equal(g.GetPurposes(), []string{p.purpose}) &&
+		slices.Equal(g.GetServiceItems(), []string{p.item}) && g.GetQuota().GetPerDay() == p.perDay
+	inForce := g.GetState() == grantv1.GrantState_GRANT_STATE_ACTIVE && time.Until(g.GetExpireTime().AsTime()) > remaining
+	return same && (p.lapses || inForce)
 }
 
 // grantOf reads a grant as whoever holds it.

@@ -138,7 +138,7 @@ func (p *province) start(ctx context.Context, first bool, failed chan<- error, l
 	p.ended = make(chan error, 1)
 	go func() {
 		err := p.node.Run(ctx)
-		failed <- fmt.Errorf("the node of %s stopped: %w", p.key, err)
+		failed <- stopped("the node of "+p.key, err)
 		p.ended <- err
 	}()
 	return nil

@@ -29,9 +29,9 @@ func (s *story) publish(ctx context.Context) error {
 		}
 		total += want
 		for _, r := range page.GetResources() {
-			shared := "无条件 unconditionally"
+			shared := "无条件"
 			if r.GetSharing().GetType() == cataloguev1.ShareType_SHARE_TYPE_CONDITIONAL {
-				shared = "有条件 conditionally"
+				shared = "有条件"
 			}
 			rows = append(rows, []string{p.region.Chinese, r.GetCode(), r.GetTitle().GetZh(), p.topic(r.GetCode()), fmt.Sprint(len(r.GetFields())), shared})
 		}
@@ -39,7 +39,8 @@ func (s *story) publish(ctx context.Context) error {
 	if total < 8 {
 		return mustf("the provinces publish %d resources, want 8 at least", total)
 	}
-	s.say("Each node publishes the entries of its file when it attaches, and again when the file changes.")
+	s.say("Each node publishes the entries of its file when it attaches, and again when the file changes. " +
+		"Shared 有条件 for the purposes in the entry, 无条件 for every duty.")
 	s.table(rows)
 	return nil
 }

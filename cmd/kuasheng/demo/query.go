@@ -39,15 +39,15 @@ func (s *story) query(ctx context.Context) error {
 	}{
 		{
 			"housing", "A clerk in Hangzhou reviews a loan: what has the borrower paid into Henan's housing fund?",
-			"HZ-2026-000123", "公积金异地贷款审核", map[string]string{"id_number": henan.People[0].IDNumber}, nil,
+			"HZ-2026-0123", "公积金异地贷款审核", map[string]string{"id_number": henan.People[0].IDNumber}, nil,
 		},
 		{
 			"household", "Guangzhou settles a talent from Henan: which household? Henan masks what is not needed.",
-			"GZ-2026-000456", "引进人才落户", map[string]string{"id_number": henan.People[1].IDNumber}, []string{"address", "phone"},
+			"GZ-2026-0456", "引进人才落户", map[string]string{"id_number": henan.People[1].IDNumber}, []string{"address", "phone"},
 		},
 		{
 			"registration", "Henan looks up an enterprise of Zhejiang.",
-			"HN-2026-000789", "市场主体信息更新", map[string]string{"uscc": zhejiang.Enterprises[0].USCC}, nil,
+			"HN-2026-0789", "市场主体信息更新", map[string]string{"uscc": zhejiang.Enterprises[0].USCC}, nil,
 		},
 	} {
 		p := permissionOf(one.permission)

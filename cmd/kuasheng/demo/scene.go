@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kuasheng/kuasheng/cmd/kuasheng/demo/dataset"
@@ -89,4 +90,10 @@ func topicName(t dataset.Topic) string {
 	default:
 		return string(t)
 	}
+}
+
+// chinese is the Chinese half of topicName.
+func chinese(t dataset.Topic) string {
+	zh, _, _ := strings.Cut(topicName(t), " ")
+	return zh
 }

@@ -90,12 +90,19 @@ func (st *stage) prepare(ctx context.Context, cfg Config, n *narrator) error {
 	return nil
 }
 
+// generate makes the provinces' data and keys, one province after the other: a whole one is in memory while it is made.
 func (st *stage) generate(ctx context.Context, cfg Config) error {
-	const share = 1000 // of the progress bar, for each province
-	bar := cfg.progress(share*int64(len(st.provinces)), "generating synthetic people")
-	defer bar.Finish()
-	for i, p := range st.provinces {
-		err := p.generate(ctx, cfg, func(done, total int) { bar.At(int64(i)*share + int64(done)*share/int64(total)) })
+	for _, p := range st.provinces {
+		var bar Progress
+		err := p.generate(ctx, cfg, func(done, total int) {
+			if bar.At == nil { // how much there is, the first report tells
+				bar = cfg.progress(int64(total), "generating "+p.region.English)
+			}
+			bar.At(int64(done))
+		})
+		if bar.Finish != nil {
+			bar.Finish()
+		}
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/client"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
@@ -15,8 +14,7 @@ import (
 type story struct {
 	*stage
 	*narrator
-	cfg   Config
-	began time.Time
+	cfg Config
 
 	clients  map[string]*client.Client
 	expected []expectation    // what the access log must hold at the end
