@@ -74,6 +74,7 @@ func startLoad(t *testing.T, provider, requester *Province, queries int) *load {
 	large := bulkQuery(provider, 4500) // some 40 KB: it goes on a stream of its own
 	l.run(ctx, requester.App("portal"), func(ctx context.Context, c *client.Client) error { return l.query(ctx, c, large) })
 	l.run(ctx, requester.App("portal"), l.export)
+	t.Cleanup(l.stop) // before its clients are closed
 	return l
 }
 

@@ -25,7 +25,7 @@ const smallDisk = 160 << 20
 
 // outages are those that can be made on this machine.
 func outages() []outage {
-	return []outage{
+	all := []outage{
 		{
 			name:    "disk of the log full",
 			prepare: func(t *testing.T, _, log string) { mountSmall(t, log, 8<<20) },
@@ -45,6 +45,10 @@ func outages() []outage {
 		},
 		limitedFiles(),
 	}
+	if testing.Short() || raceEnabled {
+		return all[1:2] // the one that meets every store
+	}
+	return all
 }
 
 // limitedFiles lets writes beyond half of a segment fail. It needs no right to mount.

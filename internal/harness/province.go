@@ -279,14 +279,26 @@ func (p *Province) ResourceName(code string) string {
 // AppID is the SPIFFE ID of an application of the province.
 func (p *Province) AppID(name string) string { return "spiffe://" + p.Domain + "/app/" + name }
 
-// App is a verifying client of an application of the province.
-func (p *Province) App(name string) *client.Client {
+// App is a verifying client of an application of the province. It takes the keys of journals from the exchange.
+func (p *Province) App(name string) *client.Client { return p.app(name, nil) }
+
+// AppPinning is one that has the keys of the replicas' journals already.
+func (p *Province) AppPinning(name string, replicas ...*Replica) *client.Client {
+	p.Sys.T.Helper()
+	pins := map[string]string{}
+	for _, r := range replicas {
+		pins[r.Origin] = r.key().verifier
+	}
+	return p.app(name, pins)
+}
+
+func (p *Province) app(name string, pins map[string]string) *client.Client {
 	t := p.Sys.T
 	t.Helper()
 	exchangeID, err := certs.ParseID("spiffe://" + Domain + "/exchange")
 	check(t, err)
 	c, err := client.Dial(t.Context(), client.Config{
-		Address: p.Sys.Address, Exchange: exchangeID, Identity: p.Sys.Identity(p.CA, p.AppID(name)), LogKey: p.Sys.LogKey,
+		Address: p.Sys.Address, Exchange: exchangeID, Identity: p.Sys.Identity(p.CA, p.AppID(name)), LogKey: p.Sys.LogKey, JournalKeys: pins,
 	})
 	check(t, err)
 	t.Cleanup(func() { c.Close() })

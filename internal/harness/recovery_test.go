@@ -51,7 +51,7 @@ func newScene(t *testing.T) *scene {
 func (c *scene) ask() (ended <-chan error) {
 	c.t.Helper()
 	result := make(chan error, 1)
-	app := c.another.App("portal")
+	app := c.another.AppPinning("portal", c.replica)
 	go func() {
 		for {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

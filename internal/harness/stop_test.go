@@ -21,7 +21,11 @@ func TestGracefulStop(t *testing.T) {
 		replica := henan.Run("one", "")
 		grantAll(sys, henan, zhejiang)
 		load := startLoad(t, henan, zhejiang, 6)
-		for range 3 {
+		rounds := 3
+		if testing.Short() || raceEnabled {
+			rounds = 1
+		}
+		for range rounds {
 			load.waitAnswers(sys, 100)
 			replica.Stop()
 			replica.Start()

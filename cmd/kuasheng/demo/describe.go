@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"github.com/goccy/go-yaml"
@@ -16,7 +17,9 @@ func (st *stage) describe(cfg Config) error {
 	m.Provinces, m.Parties, m.Refused = map[string]ProvinceEntry{}, map[string]PartyEntry{}, map[string]PartyEntry{}
 	m.Grants, m.Questions = map[string]GrantEntry{}, map[string]QuestionEntry{}
 	if kept := st.folder.kept; kept != nil {
-		m.People, m.Enterprises, m.Grants, m.Questions = kept.People, kept.Enterprises, kept.Grants, kept.Questions
+		m.People, m.Enterprises = kept.People, kept.Enterprises
+		maps.Copy(m.Grants, kept.Grants)
+		maps.Copy(m.Questions, kept.Questions)
 	}
 	m.Exchange = ExchangeEntry{
 		ID: "spiffe://" + domainOf(exchangeKey) + "/exchange", Config: st.folder.path(exchangeKey, "exchange.yaml"),

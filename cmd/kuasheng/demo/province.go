@@ -21,6 +21,8 @@ import (
 const (
 	// replica is the one replica that each province's node has here.
 	replica = "node-1"
+	// notable is how many people and enterprises package dataset names; the scenario asks about them.
+	notable = 10
 	// seed makes the same people at every first start.
 	seed = 20260801
 )
@@ -67,6 +69,9 @@ func (p *province) recall() error {
 	}
 	if err := json.Unmarshal(text, &p.data); err != nil {
 		return fmt.Errorf("reading what the data is: %w", err)
+	}
+	if len(p.data.People) < notable || len(p.data.Enterprises) < notable {
+		return fmt.Errorf("reading what the data is: %w: it names %d people and %d enterprises", errFolder, len(p.data.People), len(p.data.Enterprises))
 	}
 	return nil
 }

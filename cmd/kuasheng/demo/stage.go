@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -171,7 +172,7 @@ func (st *stage) listen(ctx context.Context, port int) (grpc, rest net.Listener,
 		addresses = [2]string{"127.0.0.1:" + strconv.Itoa(port), "127.0.0.1:" + strconv.Itoa(port+1)}
 	case !st.first:
 		kept := st.folder.kept
-		addresses = [2]string{kept.GRPC, kept.REST[len("https://"):]}
+		addresses = [2]string{kept.GRPC, strings.TrimPrefix(kept.REST, "https://")}
 		hint = "it served there at its last start; is it still running? Otherwise name other ports with --port"
 	}
 	var lc net.ListenConfig
