@@ -10,6 +10,7 @@ import (
 	"github.com/kuasheng/kuasheng/exchange/member"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
+	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -28,6 +29,10 @@ func (s *Server) authenticate(ctx context.Context, method string) (Caller, error
 	peer, err := certs.PeerFromContext(ctx, s.now())
 	if err != nil && !errors.Is(err, certs.ErrExpired) {
 		return Caller{}, err
+	}
+	if ident.ContainsCitizenID(peer.ID.Name) {
+		// A bureau that names its operators by identity number would put them on record with everything that they do.
+		return Caller{}, refusal.New(auditv1.Reason_REASON_SPIFFE_ID_INVALID, "the name in your SPIFFE ID contains an identity number, which must not go on record; issue an SVID with another name")
 	}
 	caller := Caller{Peer: peer}
 	if peer.ID.TrustDomain != s.domain {

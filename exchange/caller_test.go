@@ -119,6 +119,7 @@ func TestWrongCaller(t *testing.T) {
 		{"expired, catalogue", s.dialAs(s.henan.CA, "spiffe://henan.example/operator/wang", past(time.Hour, 10*time.Second)), withdraw, codes.Unauthenticated, expired, "spiffe://henan.example/operator/wang"},
 		{"not yet valid", s.dialAs(s.zhejiang.CA, portal, past(-time.Hour, -2*time.Hour)), query, codes.Unauthenticated, expired, portal},
 		{"ID outside the scheme", s.dialRaw(s.zhejiang.CA, "spiffe://zhejiang.example/robot/portal"), query, codes.Unauthenticated, wrongID, ""},
+		{"identity number as name", s.Dial(s.zhejiang.CA, "spiffe://zhejiang.example/app/p-"+harness.PersonB), query, codes.Unauthenticated, wrongID, ""},
 		{"node asks for data", s.Dial(s.henan.CA, "spiffe://henan.example/node"), query, codes.PermissionDenied, notAllowed, "spiffe://henan.example/node"},
 		{"node exports", s.Dial(s.henan.CA, "spiffe://henan.example/node"), export, codes.PermissionDenied, notAllowed, "spiffe://henan.example/node"},
 		{"operator asks for data", s.Dial(s.zhejiang.CA, "spiffe://zhejiang.example/operator/wang"), query, codes.PermissionDenied, notAllowed, "spiffe://zhejiang.example/operator/wang"},

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"os"
@@ -79,7 +80,10 @@ func (n *fakeNode) open(dir string) *segment.Log {
 func (n *fakeNode) handshake(hello func(*linkv1.Hello), resume func(*linkv1.LogResume)) (*attachment, error) {
 	t := n.s.T
 	t.Helper()
-	stream, err := n.api.Attach(t.Context())
+	// A stream that does not end as a test expects must not keep it for ever.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	stream, err := n.api.Attach(ctx)
 	check(t, err)
 	root := translog.Edge{}.Root()
 	h := &linkv1.Hello{Version: 1, Replica: n.replica.Name, JournalOrigin: n.replica.Origin, Accepted: &linkv1.TreeState{RootHash: root[:]}, MaxOutstanding: 64}

@@ -113,7 +113,9 @@ func TestLyingNode(t *testing.T) {
 		{name: "an export's end before its beginning", call: export, record: a(func(a *auditv1.Answer) { a.State = auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED })},
 		{name: "an outcome", record: func(r *auditv1.Record) { r.Kind = &auditv1.Record_Outcome{Outcome: &auditv1.Outcome{}} }},
 		{name: "not a record", raw: func([]byte) []byte { return []byte("not a record") }},
-		{name: "fields of a later version", raw: func(b []byte) []byte { return protowire.AppendVarint(protowire.AppendTag(b, 77, protowire.VarintType), 1) }},
+		{name: "fields of a later version", raw: func(b []byte) []byte {
+			return protowire.AppendVarint(protowire.AppendTag(b, 77, protowire.VarintType), 1)
+		}},
 		{name: "no proof", batch: func(b *linkv1.AnswerBatch) { b.RangeHashes = append(b.RangeHashes, make([]byte, 32)...) }},
 		{name: "half a proof", batch: func(b *linkv1.AnswerBatch) { b.RangeHashes = append(b.RangeHashes, 1) }},
 		{name: "another place", batch: func(b *linkv1.AnswerBatch) { b.Answers[0].Index++ }},
@@ -252,6 +254,7 @@ func TestSideStreamCut(t *testing.T) {
 	ticket := at.tickets()[0]
 	record, answer := at.answer(ticket)
 	answer.Answer, answer.AnswerFollows = nil, true
+	record.GetAnswer().AnswerBytes = 3 << 20
 	at.send(at.put(record, answer))
 	hash := translog.LeafHash(ticket.GetRecord())
 	header := &linkv1.SendAnswerRequest{Part: &linkv1.SendAnswerRequest_Header{Header: &linkv1.SendAnswerHeader{IntentIndex: ticket.GetIndex(), IntentHash: hash[:]}}}
@@ -272,14 +275,14 @@ func TestSideStreamCut(t *testing.T) {
 	cut, err := linkv1.NewLinkServiceClient(conn).SendAnswer(t.Context())
 	check(t, err)
 	check(t, cut.Send(header))
-	check(t, cut.Send(&linkv1.SendAnswerRequest{Part: &linkv1.SendAnswerRequest_Chunk{Chunk: &linkv1.SendAnswerChunk{Data: []byte(fakePayload[:10])}}}))
-	s.Eventually("claimed", func() bool {
-		second, err := n.api.SendAnswer(t.Context())
-		check(t, err)
-		check(t, second.Send(header))
-		_, err = second.CloseAndRecv()
-		return refusedFor(err, auditv1.Reason_REASON_ALREADY_EXISTS)
-	})
+	for range 16 { // more than the window of a stream: when all is sent the exchange has taken some of it
+		check(t, cut.Send(&linkv1.SendAnswerRequest{Part: &linkv1.SendAnswerRequest_Chunk{Chunk: &linkv1.SendAnswerChunk{Data: make([]byte, 160<<10)}}}))
+	}
+	second, err := n.api.SendAnswer(t.Context())
+	check(t, err)
+	check(t, second.Send(header))
+	_, err = second.CloseAndRecv()
+	wantRefusal(t, err, codes.AlreadyExists, auditv1.Reason_REASON_ALREADY_EXISTS, harness.Domain)
 	check(t, conn.Close())
 	name, _ := wantRefusal(t, <-done, codes.Unavailable, auditv1.Reason_REASON_NODE_LOST, harness.Domain)
 	s.waitResult(name, auditv1.Result_RESULT_INTERRUPTED)

@@ -135,8 +135,9 @@ func (s *system) extend(file string) string {
       - { name: day, title: { zh: 日期, en: Day }, type: D }
       - { name: person, title: { zh: 公民身份号码, en: Person }, type: C, format: citizen_identity_number, subject: true, max_length: 18 }
       - { name: wait, title: { zh: 等待, en: Wait }, type: C, max_length: 20 }
+      - { name: pad, title: { zh: 填充, en: Padding }, type: C, max_length: 4000 }
     source: fake
-    request: { path: /rows, query: { size: "{size}", day: "{day}", person: "{person}", wait: "{wait}" }, rows: rows }
+    request: { path: /rows, query: { size: "{size}", day: "{day}", person: "{person}", wait: "{wait}", pad: "{pad}" }, rows: rows }
     limits: { timeout: 5s, rows: 10, answer_bytes: 3145728, export_rows: 10, connections: 64 }
 ` + fmt.Sprintf(entry, notShared, uscc) + `    share: { type: not_shared, reason: 涉密, law: 保守国家秘密法 }
     grade: general_2
@@ -260,12 +261,6 @@ func wantRefusal(t testing.TB, err error, code codes.Code, reason auditv1.Reason
 		t.Errorf("%s: message in Chinese is %q", r.Name, chinese)
 	}
 	return r.Access, r.Subject
-}
-
-// refusedFor reports whether an error is a refusal for a reason.
-func refusedFor(err error, reason auditv1.Reason) bool {
-	r, ok := client.RefusalOf(err)
-	return ok && r.Reason == reason
 }
 
 // details are those of a status, as text.

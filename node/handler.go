@@ -124,8 +124,8 @@ func (h *handler) query(ctx context.Context, s *serving, a *auditv1.Answer, req 
 	h.add(a, reply)
 }
 
-// refuse records that the node will not answer, and says so to the exchange. The reason goes with it and no words of ours: they might
-// quote what they should not.
+// refuse records that the node will not answer, and says so to the exchange. The reason goes with it and the words of the province's policy, and no
+// words of ours: they might quote what they should not.
 func (h *handler) refuse(a *auditv1.Answer, err error, reply *link.Reply) {
 	r, ok := refusal.Of(err)
 	if !ok {
@@ -133,6 +133,9 @@ func (h *handler) refuse(a *auditv1.Answer, err error, reply *link.Reply) {
 		return
 	}
 	a.State, a.Reason, a.SubjectOfRefusal = auditv1.AnswerState_ANSWER_STATE_REFUSED, r.Reason, r.Subject
+	if r.Reason == auditv1.Reason_REASON_POLICY_DENIED {
+		a.PolicyReason = r.Detail
+	}
 	if strings.HasPrefix(refusal.Name(r.Reason), "TICKET_") {
 		h.logger.Error("ticket refused", "intent", a.GetIntentIndex(), "reason", refusal.Name(r.Reason), "detail", r.Detail)
 	}

@@ -66,7 +66,7 @@ func verifyLog(cmd *cobra.Command, dir string, v note.Verifier) (segment.Report,
 	var fault *segment.Fault
 	switch {
 	case errors.As(err, &fault):
-		hint := fmt.Sprintf("record %d is the first that is wrong; the %d records before it hold; keep the copy as it is and tell the log's owner and the auditors", fault.Index, report.Records)
+		hint := fmt.Sprintf("record %d is the first that is wrong; the first %d records stand in commits that hold; keep the copy as it is and tell the log's owner and the auditors", fault.Index, report.Records)
 		return report, hinted{err, hint}
 	case errors.Is(err, segment.ErrNotExist):
 		return report, hinted{err, "name the directory that holds the files segment-00000000, segment-00000001, …"}
@@ -120,7 +120,7 @@ func showReport(cmd *cobra.Command, format string, r segment.Report, took time.D
 	t.add("verified", fmt.Sprintf("%d records in %d commits, all of them", r.Records, r.Blocks))
 	t.add("from", dash(at(r.First)))
 	t.add("to", dash(at(r.Last)))
-	t.add("root", fmt.Sprintf("%x", r.Checkpoint.Root))
+	t.add("root", fmt.Sprintf("%x", r.Checkpoint.Root[:]))
 	t.add("files", fmt.Sprintf("%d segments, %.1f MiB, read in %s", r.Segments, float64(r.Bytes)/(1<<20), took.Round(time.Millisecond)))
 	return t.write(cmd.OutOrStdout())
 }

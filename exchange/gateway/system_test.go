@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -27,7 +26,6 @@ type rest struct {
 	*harness.System
 	henan, zhejiang *harness.Province
 	url             string
-	logs            *bytes.Buffer // read after the system has stopped, or by tests that log nothing at the same time
 }
 
 func start(t *testing.T) *rest {

@@ -7,6 +7,7 @@ import (
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
+	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"golang.org/x/mod/sumdb/note"
@@ -30,6 +31,9 @@ func (s *session) handshake(ctx context.Context, messages <-chan received) error
 		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "max_outstanding", "max_outstanding must be from 1 to %d", maxOutstanding)
 	case len(hello.GetReplica()) == 0 || len(hello.GetReplica()) > 64:
 		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "replica", "the name of the replica must have 1 to 64 bytes")
+	case ident.ContainsCitizenID(hello.GetReplica()):
+		// It is logged and shown to everybody.
+		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "replica", "the name of the replica must not contain an identity number")
 	}
 	s.replica, s.origin, s.maxOutstanding = hello.GetReplica(), hello.GetJournalOrigin(), int(hello.GetMaxOutstanding())
 	verifier, ok := s.hub.cfg.Journal(s.region, s.origin)

@@ -8,9 +8,13 @@ import (
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
+	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/kuasheng/kuasheng/internal/translog"
 )
+
+// maxPolicyReason bounds the words of a province's policy that go to the caller: 500 characters of up to four bytes.
+const maxPolicyReason = 2000
 
 // takeAnswers checks what one commit of the journal holds and ends its calls. What the journal does not prove ends the session: a node that
 // sends it is broken or lies, and nothing more from it can be told from a lie.
@@ -78,9 +82,11 @@ func (s *session) takeAnswer(m *linkv1.TicketAnswer, leaf translog.Hash, span *t
 	case auditv1.AnswerState_ANSWER_STATE_STREAM_BEGUN:
 		return s.begin(c, e, auditv1.Mode_MODE_EXPORT)
 	case auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED:
-		s.forget(c.index)
-		s.hub.end(c, Result{Evidence: e}, auditv1.Result_RESULT_ANSWERED)
+		return s.streamed(c, e)
 	case auditv1.AnswerState_ANSWER_STATE_STREAM_CUT:
+		if c.Head().Answer == nil {
+			return s.invalid("the export of intent %d is cut before it has begun", c.index)
+		}
 		s.finish(c, e, auditv1.Result_RESULT_FAILED)
 	case auditv1.AnswerState_ANSWER_STATE_REFUSED:
 		s.finish(c, e, auditv1.Result_RESULT_REFUSED_BY_NODE)
@@ -99,9 +105,52 @@ func (s *session) matches(c *Call, a *auditv1.Answer) error {
 		return s.invalid("the answer to intent %d cites another record", c.index)
 	case a.GetExchangeOrigin() != s.hub.cfg.Log().Verifier().Name():
 		return s.invalid("the answer to intent %d cites another log", c.index)
-	case len(a.GetFieldsReleased()) > 0 && !slices.Equal(a.GetFieldsReleased(), c.Intent.GetFields()):
+	case (len(a.GetFieldsReleased()) > 0 || releases(a.GetState())) && !slices.Equal(a.GetFieldsReleased(), c.Intent.GetFields()):
 		return s.invalid("the answer to intent %d releases other fields than were permitted", c.index)
+	case slices.ContainsFunc(a.GetFieldsMasked(), func(f string) bool { return !slices.Contains(a.GetFieldsReleased(), f) }):
+		return s.invalid("the answer to intent %d masks fields that it does not release", c.index)
+	case a.GetRowCount() < 0 || a.GetAnswerBytes() < 0:
+		return s.invalid("the answer to intent %d has a negative size", c.index)
+	case releases(a.GetState()) != (a.GetReason() == auditv1.Reason_REASON_UNSPECIFIED):
+		return s.invalid("the answer to intent %d is %v for the reason %v", c.index, a.GetState(), a.GetReason())
+	case c.Intent.GetMode() != auditv1.Mode_MODE_EXPORT && exports(a.GetState()):
+		return s.invalid("the answer to intent %d comes as an export, which was not asked for", c.index)
 	}
+	return nil
+}
+
+// releases reports whether a state says that data leaves whole; a cut export has released some, for a reason.
+func releases(state auditv1.AnswerState) bool {
+	switch state {
+	case auditv1.AnswerState_ANSWER_STATE_ANSWERED, auditv1.AnswerState_ANSWER_STATE_STREAM_BEGUN, auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED:
+		return true
+	}
+	return false
+}
+
+// exports reports whether only an export comes into a state.
+func exports(state auditv1.AnswerState) bool {
+	switch state {
+	case auditv1.AnswerState_ANSWER_STATE_STREAM_BEGUN, auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED, auditv1.AnswerState_ANSWER_STATE_STREAM_CUT:
+		return true
+	}
+	return false
+}
+
+// streamed ends an export that is whole. Its digest is for the caller to check, who alone has all the rows of a resumed one; what can be
+// checked here is that it had begun and that as much was sent as the journal says.
+func (s *session) streamed(c *Call, e Evidence) error {
+	c.mu.Lock()
+	begun, relayed := c.head.Answer != nil, c.relayed
+	c.mu.Unlock()
+	switch {
+	case !begun:
+		return s.invalid("the export of intent %d ends before it has begun", c.index)
+	case e.Answer.GetAnswerBytes() != relayed:
+		return s.invalid("the export of intent %d had %d bytes and the journal says %d", c.index, relayed, e.Answer.GetAnswerBytes())
+	}
+	s.forget(c.index)
+	s.hub.end(c, Result{Evidence: e}, auditv1.Result_RESULT_ANSWERED)
 	return nil
 }
 
@@ -111,7 +160,7 @@ func (s *session) answered(c *Call, e Evidence, payload []byte) error {
 		return s.invalid("the answer to intent %d is in one piece, but an export was asked for", c.index)
 	}
 	digest := evidence.AnswerDigest(e.AnswerSalt, e.Answer.GetMediaType(), payload)
-	if len(e.AnswerSalt) != evidence.SaltSize || !bytes.Equal(digest, e.Answer.GetAnswerDigest()) {
+	if len(e.AnswerSalt) != evidence.SaltSize || !bytes.Equal(digest, e.Answer.GetAnswerDigest()) || e.Answer.GetAnswerBytes() != int64(len(payload)) {
 		return s.invalid("the answer to intent %d is not the one that the journal holds", c.index)
 	}
 	s.forget(c.index)
@@ -144,7 +193,11 @@ func (s *session) finish(c *Call, e Evidence, result auditv1.Result) {
 	if reason == auditv1.Reason_REASON_UNSPECIFIED {
 		reason = auditv1.Reason_REASON_INTERNAL
 	}
-	err := refusal.About(reason, e.Answer.GetSubjectOfRefusal(), "%s", nodeDetail(reason, e.Answer.GetSubjectOfRefusal()))
+	detail := nodeDetail(reason, e.Answer.GetSubjectOfRefusal())
+	if words := e.Answer.GetPolicyReason(); reason == auditv1.Reason_REASON_POLICY_DENIED && len(words) <= maxPolicyReason && !ident.ContainsCitizenID(words) {
+		detail += ": " + words
+	}
+	err := refusal.About(reason, e.Answer.GetSubjectOfRefusal(), "%s", detail)
 	s.hub.end(c, Result{Err: err, Domain: s.domain, Evidence: e}, result)
 }
 
@@ -154,7 +207,7 @@ func nodeDetail(reason auditv1.Reason, subject string) string {
 	text := "the province's node says so"
 	switch reason {
 	case auditv1.Reason_REASON_POLICY_DENIED:
-		text = "the province's own policy denies this request; ask its bureau"
+		text = "the province's own policy denies this request"
 	case auditv1.Reason_REASON_SOURCE_UNAVAILABLE:
 		text = "the province's source cannot be reached; try again later"
 	case auditv1.Reason_REASON_SOURCE_TIMEOUT:

@@ -106,7 +106,7 @@ func (s *session) collect(stream linkv1.LinkService_SendAnswerServer, c *Call) (
 		return 0, refusal.New(auditv1.Reason_REASON_ANSWER_TOO_LARGE, "the answer has %d bytes, at most %d fit a message", size, MaxAnswer)
 	}
 	if err := s.hub.side.Acquire(stream.Context(), size); err != nil {
-		return 0, fmt.Errorf("collecting answer: %w", err)
+		return 0, s.cutOff(c, err)
 	}
 	defer s.hub.side.Release(size)
 	payload := make([]byte, 0, size)
@@ -116,7 +116,7 @@ func (s *session) collect(stream linkv1.LinkService_SendAnswerServer, c *Call) (
 			break
 		}
 		if err != nil {
-			return 0, err
+			return 0, s.cutOff(c, err)
 		}
 		if int64(len(payload)+len(chunk.GetData())) > size {
 			err := s.invalid("the answer to intent %d is longer than the journal says", c.index)
@@ -134,6 +134,15 @@ func (s *session) collect(stream linkv1.LinkService_SendAnswerServer, c *Call) (
 	s.forget(c.index)
 	s.hub.end(c, Result{Evidence: c.head, Payload: payload}, auditv1.Result_RESULT_ANSWERED)
 	return size, nil
+}
+
+// cutOff ends a call whose bytes did not come whole. The journal says that they left the province: the access stays interrupted until the
+// replica attaches anew and is asked.
+func (s *session) cutOff(c *Call, cause error) error {
+	s.forget(c.index)
+	lost := refusal.New(auditv1.Reason_REASON_NODE_LOST, "the answer's bytes did not come whole; its journal holds the record of it")
+	s.hub.end(c, Result{Err: lost, Evidence: c.head}, auditv1.Result_RESULT_INTERRUPTED)
+	return fmt.Errorf("collecting answer: %w", cause)
 }
 
 func nextChunk(stream linkv1.LinkService_SendAnswerServer) (*linkv1.SendAnswerChunk, error) {

@@ -4,7 +4,7 @@
 // # Record
 //
 // A record is the deterministic protobuf encoding of kuasheng.audit.v1.Record with a 16-byte random salt. What counts afterwards are the exact
-// bytes: nobody encodes a record again to compare it. Decoding is strict: fields that this version does not know are refused, because
+// bytes: nobody encodes a record again to compare it. Decoding is strict: fields and enum values that this version does not know are refused, because
 // whoever decides on a record must understand all of it.
 //
 // # Parameters digest
@@ -25,7 +25,9 @@
 //
 //	salt 000102030405060708090a0b0c0d0e0f
 //	parameters {"id_number": "51010018800101001X", "since": "1890-01-01"}
-//	  → c02d4e52564f387a9fcb04da22ebc9a12dcf49eb6b4e4ca3f7a1ea89fa15ed4a
+//	  → 5051088f4d3e5aa00050bf6d7bb318e8d990dadf4de38ed9e38775f3a13bf0c1
+//	no parameters
+//	  → 9bd0b4654d9755944168028fb002b44d46d140a95043f192c009aa831c2c8616
 //	media type "application/json", answer {"rows":[]}
-//	  → 15e54b8c8ac1f8a9bb1d0d7ce6a8d2e6c96a2e6f3e5f9f6f22c1d9f2c4b5e1f4
+//	  → f3924ce145186fce24813fc1464a846dfdb58a024d4920df2e7e0a33b42e7974
 package evidence

@@ -297,3 +297,20 @@ func growLedger(t *testing.T, p *Province) {
 		INSERT INTO ledger SELECT i, 'entry number ' || i || ' of the ledger, with some words to fill the row and many more that fill it further, until all of them together are larger than what the windows hold' FROM n`)
 	check(t, err)
 }
+
+// TestTornIndex opens a journal whose index a kill left with a write-ahead log that has no first byte yet.
+func TestTornIndex(t *testing.T) {
+	sys := Start(t, nil)
+	henan := sys.Province("410000", "henan.example", "one")
+	zhejiang := sys.Province("330000", "zhejiang.example")
+	replica := henan.Run("one", "")
+	grantAll(sys, henan, zhejiang)
+	load := newLoad(t, henan)
+	app := zhejiang.App("portal")
+	worksAgain(t, sys, load, app)
+	replica.Stop()
+	torn := filepath.Join(replica.Dir, "journal", "index", "00099.mem")
+	check(t, os.WriteFile(torn, nil, 0o600))
+	replica.Start()
+	worksAgain(t, sys, load, app)
+}

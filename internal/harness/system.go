@@ -1,7 +1,7 @@
 // Package harness runs a whole system in one process for tests: an exchange and any number of provinces' nodes as real servers on loopback, each
 // province with its own authority, real mTLS on every hop, real stores in the test's temporary directory.
 //
-// It is for tests alone and the only package that imports both exchange and node.
+// It is for tests alone; below cmd it is the only package that imports both exchange and node.
 package harness
 
 import (

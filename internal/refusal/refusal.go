@@ -83,6 +83,7 @@ func Chinese(r auditv1.Reason) string {
 // Status turns a refusal into a gRPC status. Domain is the hop that refused (a trust domain); access is the name of the access record, or
 // empty where there is none.
 func (e *Error) Status(domain, access string) *status.Status {
+	e = e.sendable()
 	info := &errdetails.ErrorInfo{Reason: Name(e.Reason), Domain: domain, Metadata: map[string]string{}}
 	if access != "" {
 		info.Metadata["access"] = access
@@ -106,6 +107,16 @@ func (e *Error) Status(domain, access string) *status.Status {
 		return with
 	}
 	return s
+}
+
+// sendable is the refusal with every text as UTF-8. A status with any other text loses all its details on the way, and with them its type.
+func (e *Error) sendable() *Error {
+	valid := func(s string) string { return strings.ToValidUTF8(s, "�") }
+	out := &Error{Reason: e.Reason, Subject: valid(e.Subject), Detail: valid(e.Detail)}
+	for _, f := range e.Fields {
+		out.Fields = append(out.Fields, Field{Name: valid(f.Name), Description: valid(f.Description)})
+	}
+	return out
 }
 
 // FromStatus reads a refusal back from an error that a server returned. ok is false where the error carries no ErrorInfo.

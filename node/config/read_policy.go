@@ -1,11 +1,13 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/kuasheng/kuasheng/certs"
+	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
 	"github.com/kuasheng/kuasheng/internal/ident"
 )
 
@@ -57,9 +59,27 @@ func (r *reader) deny(item ast.Node, n *Node) Deny {
 		d.Resource = t.resourceOrAny(n)
 	}
 	if t.has("purpose") {
-		d.Purpose = t.text("purpose", 200)
+		d.Purpose = t.purpose()
 	}
 	return d
+}
+
+// purposeCode is how the purposes of grants are spelt.
+var purposeCode = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// purpose reads the purpose of a rule. A word that no request can state is a mistake: the rule would protect nothing.
+func (t *table) purpose() string {
+	s := t.text("purpose", 63)
+	if s == "" || s == Any || purposeCode.MatchString(s) {
+		return s
+	}
+	if _, known := grantv1.LegalBasis_value["LEGAL_BASIS_"+strings.ToUpper(s)]; known && s == strings.ToLower(s) {
+		return s
+	}
+	if _, err := ident.ParseServiceItem(s); err != nil {
+		t.r.add(t.where("purpose"), "`purpose` must be a purpose code such as housing-loan-review, a legal basis such as statutory_duty, a service item code, or \"*\"")
+	}
+	return s
 }
 
 func (t *table) requester() string {

@@ -3,6 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +28,25 @@ func checkRoom(dir string) error {
 	}
 	if free := uint64(fs.Bavail) * uint64(fs.Bsize); free < freeFloor {
 		return fmt.Errorf("%d MiB are free and %d are needed: %w", free>>20, freeFloor>>20, ErrDiskFull)
+	}
+	return nil
+}
+
+// removeEmpty removes the write-ahead logs that a crash left empty between their making and their first byte: Badger takes none for its own and
+// would not open.
+func removeEmpty(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return fmt.Errorf("looking for empty write-ahead logs: %w", err)
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err == nil && info.Size() == 0 {
+			err = os.Remove(name)
+		}
+		if err != nil {
+			return fmt.Errorf("removing an empty write-ahead log: %w", err)
+		}
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func openIndex(dir string, logger *slog.Logger) (*index, error) {
 	if err := checkRoom(dir); err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
+	if err := removeEmpty(dir); err != nil {
+		return nil, fmt.Errorf("opening journal index: %w", err)
+	}
 	opts := badger.DefaultOptions(dir).WithLogger(nil).WithSyncWrites(true).WithMemTableSize(memTable).WithNumMemtables(2).
 		WithBlockCacheSize(8 << 20).WithIndexCacheSize(8 << 20).WithValueLogFileSize(32 << 20).WithNumCompactors(2)
 	db, err := badger.Open(opts)

@@ -64,21 +64,23 @@ func Create(cfg Config) error {
 
 // Open opens the journal, catches its index up and ends on record the exports that a crash cut. Its owner calls Close.
 func Open(cfg Config) (*Journal, error) {
-	ix, err := openIndex(filepath.Join(cfg.Dir, "index"), cfg.Logger)
-	if err != nil {
-		return nil, fmt.Errorf("opening journal: %w", err)
-	}
-	j := &Journal{cfg: cfg, index: ix}
+	j := &Journal{cfg: cfg}
+	var err error
+	// The log first: its lock proves that no other process is using the index.
 	j.segment, err = segment.Open(cfg.segments(func(c *segment.Commit) {
 		if cfg.Committed != nil {
 			cfg.Committed(c)
 		}
-		ix.offer()
+		j.index.offer()
 	}))
 	if err != nil {
-		ix.close()
 		return nil, fmt.Errorf("opening journal: %w", err)
 	}
+	ix, err := openIndex(filepath.Join(cfg.Dir, "index"), cfg.Logger)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening journal: %w", err), j.segment.Close())
+	}
+	j.index = ix
 	if err := ix.start(j.segment); err != nil {
 		j.segment.Close()
 		ix.close()

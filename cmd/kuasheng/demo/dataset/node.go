@@ -93,7 +93,7 @@ func (p province) policy() string {
 }
 
 // DeniedPurpose is a purpose that the policy of every province of the demo vetoes.
-const DeniedPurpose = "商业营销"
+const DeniedPurpose = "commercial-marketing"
 
 // fieldMask hides a field for everyone, in addition to what the entry hides.
 type fieldMask struct {

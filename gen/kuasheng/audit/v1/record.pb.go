@@ -852,7 +852,9 @@ type Answer struct {
 	// Optional. Name of the parameter or field that the refusal is about; never its value.
 	SubjectOfRefusal string `protobuf:"bytes,16,opt,name=subject_of_refusal,json=subjectOfRefusal,proto3" json:"subject_of_refusal,omitempty"`
 	// Optional. First row sent by a resumed export.
-	FromRow       int64 `protobuf:"varint,17,opt,name=from_row,json=fromRow,proto3" json:"from_row,omitempty"`
+	FromRow int64 `protobuf:"varint,17,opt,name=from_row,json=fromRow,proto3" json:"from_row,omitempty"`
+	// Optional. For POLICY_DENIED: the reason that the province's policy gives for it, for the caller; at most 500 characters.
+	PolicyReason  string `protobuf:"bytes,18,opt,name=policy_reason,json=policyReason,proto3" json:"policy_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1004,6 +1006,13 @@ func (x *Answer) GetFromRow() int64 {
 		return x.FromRow
 	}
 	return 0
+}
+
+func (x *Answer) GetPolicyReason() string {
+	if x != nil {
+		return x.PolicyReason
+	}
+	return ""
 }
 
 // AuditRead is a read of the log by an auditor or application: reads of the log are accesses too.
@@ -1222,7 +1231,7 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\trow_count\x18\b \x01(\x03R\browCount\x12#\n" +
 	"\rfields_masked\x18\t \x03(\tR\ffieldsMasked\x125\n" +
 	"\bduration\x18\n" +
-	" \x01(\v2\x19.google.protobuf.DurationR\bduration\"\xc6\x05\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\bduration\"\xeb\x05\n" +
 	"\x06Answer\x12\x1f\n" +
 	"\vintent_hash\x18\x01 \x01(\fR\n" +
 	"intentHash\x12!\n" +
@@ -1243,7 +1252,8 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x11subject_pseudonym\x18\x0e \x01(\fR\x10subjectPseudonym\x12B\n" +
 	"\x0fsource_duration\x18\x0f \x01(\v2\x19.google.protobuf.DurationR\x0esourceDuration\x12,\n" +
 	"\x12subject_of_refusal\x18\x10 \x01(\tR\x10subjectOfRefusal\x12\x19\n" +
-	"\bfrom_row\x18\x11 \x01(\x03R\afromRow\"\xf9\x01\n" +
+	"\bfrom_row\x18\x11 \x01(\x03R\afromRow\x12#\n" +
+	"\rpolicy_reason\x18\x12 \x01(\tR\fpolicyReason\"\xf9\x01\n" +
 	"\tAuditRead\x121\n" +
 	"\x06caller\x18\x01 \x01(\v2\x19.kuasheng.audit.v1.CallerR\x06caller\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x124\n" +
