@@ -56,7 +56,7 @@ func TestExport(t *testing.T) {
 	if got.Rows != 5000 || bytes.Count(rows.Bytes(), []byte("\n")) != 5000 || got.Evidence == nil {
 		t.Errorf("%d rows, %d lines", got.Rows, bytes.Count(rows.Bytes(), []byte("\n")))
 	}
-	if first, _, _ := bytes.Cut(rows.Bytes(), []byte("\n")); string(first) != `{"seq":1,"note":"entry number 1 of the ledger, with some words to fill the row"}` {
+	if first, _, _ := bytes.Cut(rows.Bytes(), []byte("\n")); string(first) != `{"seq":"1","note":"entry number 1 of the ledger, with some words to fill the row"}` {
 		t.Errorf("first row is %s", first)
 	}
 	a := s.waitResult(got.Evidence.Access, auditv1.Result_RESULT_ANSWERED)

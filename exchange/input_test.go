@@ -67,7 +67,7 @@ func TestBadInput(t *testing.T) {
 				r.Parameters[fmt.Sprint("p", i)] = long[:4096]
 			}
 		}, reason: invalid, subject: "parameters", values: []string{long[:100]}},
-		{name: "empty parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[""] = "x" }, reason: invalid, subject: `parameters[""]`},
+		{name: "empty parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[""] = "x" }, reason: invalid, subject: `parameters["(withheld)"]`},
 		{name: "wrong type, integer", change: func(r *queryv1.QueryResourceRequest) { r.Parameters["size"] = "seventy-seven" }, reason: parameter, subject: "size", values: []string{"seventy-seven"}},
 		{name: "integer too large", change: func(r *queryv1.QueryResourceRequest) { r.Parameters["size"] = "92233720368547758089" }, reason: parameter, subject: "size", values: []string{"92233720368547758089"}},
 		{name: "wrong type, date", change: func(r *queryv1.QueryResourceRequest) { r.Parameters["day"] = "1890-02-30" }, reason: parameter, subject: "day", values: []string{"1890-02-30"}},
@@ -88,12 +88,14 @@ func TestBadInput(t *testing.T) {
 			r.Resource, r.Fields = "provinces/410000/resources/307410"+person+"-000001", nil
 		}, reason: invalid, subject: "fields", values: []string{person}},
 		{name: "identity number as parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[person] = "x" }, reason: unknown, subject: "(withheld)", values: []string{person}},
-		{name: "identity number as name of a long parameter", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[person] = long[:5000] }, reason: invalid, subject: "(withheld)", values: []string{person}},
-		{name: "64 Chinese characters as parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[long64] = "x" }, reason: unknown, subject: long64[:63] + "…"},
+		{name: "identity number as name of a long parameter", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[person] = long[:5000] }, reason: invalid, subject: `parameters["(withheld)"]`, values: []string{person}},
+		{name: "64 Chinese characters as parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[long64] = "x" }, reason: unknown, subject: "(withheld)"},
+		{name: "value as parameter name", change: func(r *queryv1.QueryResourceRequest) { r.Parameters[brokenPerson] = "x" }, reason: unknown, subject: "(withheld)", values: []string{brokenPerson}},
+		{name: "value as field name", change: func(r *queryv1.QueryResourceRequest) { r.Fields = []string{"欧阳测试"} }, reason: auditv1.Reason_REASON_FIELD_UNKNOWN, subject: "(withheld)", values: []string{"欧阳测试"}},
 		{name: "broken resource name", change: func(r *queryv1.QueryResourceRequest) { r.Resource = "provinces/410000/resources/' OR 1=1" }, reason: invalid, subject: "resource"},
 		{name: "resource of no province", change: func(r *queryv1.QueryResourceRequest) { r.Resource = "provinces/990000/resources/307410000001-000001" }, reason: invalid, subject: "resource"},
 		{name: "no resource", change: func(r *queryv1.QueryResourceRequest) { r.Resource = "" }, reason: invalid, subject: "resource"},
-		{name: "bad service item", change: func(r *queryv1.QueryResourceRequest) { r.Purpose.ServiceItem = "11510000MB0D00512X2000117005001" }, reason: invalid, subject: "purpose.service_item"},
+		{name: "bad service item", change: func(r *queryv1.QueryResourceRequest) { r.Purpose.ServiceItem = "11510000MB0D00512X0001170050011" }, reason: invalid, subject: "purpose.service_item"},
 		{name: "no purpose", change: func(r *queryv1.QueryResourceRequest) { r.Purpose = nil }, reason: invalid, subject: "purpose"},
 		{name: "no legal basis", change: func(r *queryv1.QueryResourceRequest) { r.Purpose.LegalBasis = 0 }, reason: invalid, subject: "purpose.legal_basis"},
 		{name: "no such legal basis", change: func(r *queryv1.QueryResourceRequest) { r.Purpose.LegalBasis = 99 }, reason: invalid, subject: "purpose.legal_basis"},

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
+	"github.com/kuasheng/kuasheng/exchange/decision"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
@@ -127,9 +129,16 @@ func unknownField(m protoreflect.Message) *refusal.Error {
 	return found
 }
 
-// violationPath is the path of a field that breaks a constraint, for example parameters["id_number"]. A map key comes from outside.
+// violationPath is the path of a field that breaks a constraint, for example parameters["id_number"]. A map's key is a name that comes from
+// outside.
 func violationPath(v *protovalidate.Violation) string {
-	return clipText(protovalidate.FieldPathString(v.Proto.GetField()))
+	path := v.Proto.GetField()
+	for _, e := range path.GetElements() {
+		if key, ok := e.GetSubscript().(*validate.FieldPathElement_StringKey); ok && decision.Recordable(key.StringKey) != key.StringKey {
+			key.StringKey = decision.Withheld
+		}
+	}
+	return clipText(protovalidate.FieldPathString(path))
 }
 
 // clipText bounds a name that came from outside before it goes into an error and a record. One that holds an identity number goes into

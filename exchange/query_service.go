@@ -127,6 +127,11 @@ func (s *queryService) refuseIntent(ctx context.Context, intent *auditv1.Intent,
 		return r
 	}
 	intent.Reason, intent.SubjectOfRefusal, intent.JournalOrigin = r.Reason, clipText(r.Subject), ""
+	fields := make([]string, len(intent.GetFields()))
+	for i, name := range intent.GetFields() {
+		fields[i] = decision.Recordable(name)
+	}
+	intent.Fields = fields
 	index, err := s.log.Refuse(ctx, intent)
 	if err != nil {
 		return err

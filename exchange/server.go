@@ -201,6 +201,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	others.Go(func() { s.watchHealth(ctx) })
 	others.Go(func() { s.grpc.Serve(s.memory) }) // ends with the server; it has no error of its own
 	err := s.grpc.Serve(l)
+	s.memory.Close() // where accepting failed by itself, the other listener must not keep the failure hidden
 	cancel()
 	others.Wait()
 	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {

@@ -64,5 +64,5 @@ func moved(a, b *config.Node) bool {
 		return true
 	}
 	return a.Identity.SVID != b.Identity.SVID || a.Identity.Key != b.Identity.Key || a.Identity.WorkloadAPI != b.Identity.WorkloadAPI ||
-		a.Policy.TicketAge != b.Policy.TicketAge
+		a.Policy.TicketAge != b.Policy.TicketAge || a.JournalKey != b.JournalKey
 }

@@ -48,7 +48,7 @@ Exit status 1 also where one answer's evidence did not hold, or no call brought 
 		Example: `  kuasheng bench --self --direct
   kuasheng bench --self --direct --direct-source --callers 64 --duration 30s --cpuprofile cpu.pprof -o json
   kuasheng bench --resource provinces/410000/resources/307410000001-000001 --field balance --param-file person.txt \
-    --purpose housing-loan-review --basis consent --item 200011700500 --callers 1,4 --max-calls 10000`,
+    --purpose housing-loan-review --basis consent --item 000117005001 --callers 1,4 --max-calls 10000`,
 		Args: cobra.NoArgs,
 	}
 	conn.register(cmd)

@@ -19,7 +19,7 @@ func TestBenchUsage(t *testing.T) {
 		want string
 	}{
 		"nothing":             {nil, "--self"},
-		"both":                {[]string{"--self", "--resource", "r", "--field", "f", "--purpose", "p", "--basis", "consent", "--item", "200011700500"}, "not known: --address"},
+		"both":                {[]string{"--self", "--resource", "r", "--field", "f", "--purpose", "p", "--basis", "consent", "--item", "000117005001"}, "not known: --address"},
 		"no question":         {[]string{"--resource", "r"}, "--purpose is missing"},
 		"source of no system": {[]string{"--direct", "--direct-source"}, "--direct-source"},
 		"no callers":          {[]string{"--self", "--callers", "0"}, "--callers"},
@@ -51,7 +51,7 @@ func TestBenchRunning(t *testing.T) {
 	args := []string{
 		"--address", e.Address, "--exchange-id", e.ID.String(), "--svid", who.SVID, "--key", who.Key, "--bundle", who.Bundles[clienttest.ExchangeDomain],
 		"--log-key", e.Log.Key, "--pin-journal", e.Journal.Key, "--resource", clienttest.Resource, "--field", "name", "--param-file", "-",
-		"--purpose", "housing-loan-review", "--basis", "consent", "--item", "200011700500",
+		"--purpose", "housing-loan-review", "--basis", "consent", "--item", "000117005001",
 		"--callers", "2", "--duration", "200ms", "--warmup", "0", "--rounds", "1", "--verify", "5", "-o", "json",
 	}
 	var out, logs bytes.Buffer

@@ -39,7 +39,7 @@ func cure(r auditv1.Reason) string {
 	case auditv1.Reason_REASON_MODE_NOT_OFFERED:
 		return "see the resource's share mode with \"kuasheng catalogue get\""
 	case auditv1.Reason_REASON_NODE_NOT_ATTACHED, auditv1.Reason_REASON_NODE_LOST, auditv1.Reason_REASON_SOURCE_UNAVAILABLE,
-		auditv1.Reason_REASON_SOURCE_TIMEOUT, auditv1.Reason_REASON_JOURNAL_UNAVAILABLE, auditv1.Reason_REASON_RESOURCE_NOT_SERVED,
+		auditv1.Reason_REASON_SOURCE_TIMEOUT, auditv1.Reason_REASON_RESOURCE_NOT_SERVED,
 		auditv1.Reason_REASON_MAPPING_BROKEN, auditv1.Reason_REASON_NODE_EVIDENCE_INVALID:
 		return "the providing province must mend this: tell it the access record, and try again later"
 	case auditv1.Reason_REASON_POLICY_DENIED:

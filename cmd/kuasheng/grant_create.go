@@ -30,7 +30,7 @@ func newGrantCreateCommand(conn *connection) *cobra.Command {
 Name the fields that the purpose needs and no others (个人信息保护法 article 6). Without --item or --basis any service item or legal basis will do.
 --expires takes a date (valid until it begins, China time), a moment (2027-01-01T12:00:00+08:00) or a number of days (90d).`,
 		Example: `  kuasheng grant create --resource provinces/410000/resources/307410000001-000001 --requester spiffe://zhejiang.example/app/housing-portal \
-    --field name --field deposit --purpose housing-loan-review --item 200011700500 --basis consent --expires 90d --per-second 10 --per-day 5000`,
+    --field name --field deposit --purpose housing-loan-review --item 000117005001 --basis consent --expires 90d --per-second 10 --per-day 5000`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&g.Resource, "resource", "", "resource name")

@@ -27,7 +27,7 @@ Identity numbers do not belong on a command line, where the shell's history and 
 Keep the receipt (--receipt FILE) with the case: it proves later, to anybody and without the exchange, that this question was permitted and what was
 answered. It does not hold the answer, but salts with which its holder can try values: keep it as carefully as the answer.`,
 		Example: `  echo "id_number=$ID" | kuasheng query provinces/410000/resources/307410000001-000001 --field name --field deposit --param-file - \
-    --purpose housing-loan-review --basis consent --item 200011700500 --case HZ-2026-1 --receipt HZ-2026-1.json
+    --purpose housing-loan-review --basis consent --item 000117005001 --case HZ-2026-1 --receipt HZ-2026-1.json
   kuasheng audit verify-receipt HZ-2026-1.json --key "exchange.example/log+…" --key "henan.example/journal/1+…"`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: conn.completeResources,

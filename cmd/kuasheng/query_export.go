@@ -20,7 +20,7 @@ the one in the province's journal. Until then nothing should use them.
 An export that was cut, even by a crash of this machine, goes on with --resume: the rows received are hashed again, and the rest is asked for. That is an
 access of its own. If the data changed in between, the digest at the end does not fit and the export must be made anew.`,
 		Example: `  kuasheng query export provinces/410000/resources/307410000001-000001 --out deposits.jsonl --field name --field deposit \
-    --purpose housing-loan-review --basis statutory-duty --item 200011700500
+    --purpose housing-loan-review --basis statutory-duty --item 000117005001
   kuasheng query export … --out deposits.jsonl --resume`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: conn.completeResources,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/kuasheng/kuasheng/certs"
@@ -42,6 +43,8 @@ func newConnection(cfg Config, source *certs.Source) (*connection, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(certs.ClientCredentials(source, source, cfg.Exchange)),
 		grpc.WithUserAgent("kuasheng-client"),
+		// gRPC would wait up to two minutes after an outage; people wait at windows.
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second}, MinConnectTimeout: 5 * time.Second}),
 		// A retry policy from DNS would repeat accesses that are on record.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),

@@ -5,7 +5,6 @@ package decision
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
@@ -14,7 +13,6 @@ import (
 	cataloguev1 "github.com/kuasheng/kuasheng/gen/kuasheng/catalogue/v1"
 	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
 	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
-	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 )
 
@@ -137,7 +135,7 @@ func (d *Decider) findGrant(now time.Time, r Request) (*grantv1.Grant, *refusal.
 func checkFields(entry *cataloguev1.Resource, fields []string) error {
 	for _, name := range fields {
 		if !slices.ContainsFunc(entry.GetFields(), func(f *cataloguev1.Field) bool { return f.GetName() == name }) {
-			return refusal.About(auditv1.Reason_REASON_FIELD_UNKNOWN, clip(name), "the resource has no field of that name; its entry lists them")
+			return refusal.About(auditv1.Reason_REASON_FIELD_UNKNOWN, Recordable(name), "the resource has no field of that name; its entry lists them")
 		}
 	}
 	return nil
@@ -163,22 +161,8 @@ func checkParameters(entry *cataloguev1.Resource, parameters map[string]string) 
 	}
 	for name := range parameters {
 		if !slices.Contains(names, name) {
-			return refusal.About(auditv1.Reason_REASON_PARAMETER_UNKNOWN, clip(name), "the resource has no parameter of that name; it has %v", names)
+			return refusal.About(auditv1.Reason_REASON_PARAMETER_UNKNOWN, Recordable(name), "the resource has no parameter of that name; it has %v", names)
 		}
 	}
 	return nil
-}
-
-// clip bounds a name that came from outside before it goes into an error and a record; one that looks like an identity number goes into
-// neither.
-func clip(name string) string {
-	if ident.ContainsCitizenID(name) {
-		return "(withheld)"
-	}
-	const most = 64
-	if len(name) > most {
-		// Cut inside a character it could be neither sent nor recorded.
-		return strings.ToValidUTF8(name[:most], "") + "…"
-	}
-	return name
 }

@@ -72,11 +72,10 @@ var table = map[a.Reason]struct {
 	a.Reason_REASON_TICKET_MISDIRECTED:       {codes.Internal, "凭据不是发给本节点的"},
 	a.Reason_REASON_TICKET_NOT_PERMITTED:     {codes.Internal, "凭据所载记录不是许可"},
 
-	a.Reason_REASON_SOURCE_UNAVAILABLE:  {codes.Unavailable, "提供方数据源不可用"},
-	a.Reason_REASON_SOURCE_TIMEOUT:      {codes.DeadlineExceeded, "提供方数据源超时"},
-	a.Reason_REASON_SOURCE_BUSY:         {codes.ResourceExhausted, "该资源并发查询已满"},
-	a.Reason_REASON_TOO_MANY_ROWS:       {codes.ResourceExhausted, "结果行数超过上限"},
-	a.Reason_REASON_ANSWER_TOO_LARGE:    {codes.ResourceExhausted, "答复过大，请改用批量导出"},
-	a.Reason_REASON_MAPPING_BROKEN:      {codes.Internal, "提供方数据与目录映射不符"},
-	a.Reason_REASON_JOURNAL_UNAVAILABLE: {codes.Unavailable, "提供方节点日志不可写，不得提供数据"},
+	a.Reason_REASON_SOURCE_UNAVAILABLE: {codes.Unavailable, "提供方数据源不可用"},
+	a.Reason_REASON_SOURCE_TIMEOUT:     {codes.DeadlineExceeded, "提供方数据源超时"},
+	a.Reason_REASON_SOURCE_BUSY:        {codes.ResourceExhausted, "该资源并发查询已满"},
+	a.Reason_REASON_TOO_MANY_ROWS:      {codes.ResourceExhausted, "结果行数超过上限"},
+	a.Reason_REASON_ANSWER_TOO_LARGE:   {codes.ResourceExhausted, "答复过大，请改用批量导出"},
+	a.Reason_REASON_MAPPING_BROKEN:     {codes.Internal, "提供方数据与目录映射不符"},
 }

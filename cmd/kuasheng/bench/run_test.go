@@ -122,7 +122,7 @@ func running(t *testing.T, purpose string) (*clienttest.Exchange, Config) {
 		Address: x.Address, ID: x.ID, Identity: x.Identity(t, clienttest.CallerDomain, certs.RoleApplication, "housing-portal"), LogKey: x.Log.Key,
 		Requests: []*queryv1.QueryResourceRequest{{
 			Resource: clienttest.Resource, Fields: []string{"name", "deposit"}, Parameters: map[string]string{"id_number": "51010018800101001X"},
-			Purpose: &grantv1.Purpose{Code: purpose, LegalBasis: grantv1.LegalBasis_LEGAL_BASIS_CONSENT, ServiceItem: "200011700500"},
+			Purpose: &grantv1.Purpose{Code: purpose, LegalBasis: grantv1.LegalBasis_LEGAL_BASIS_CONSENT, ServiceItem: "000117005001"},
 		}},
 	}
 	return x, cfg

@@ -33,7 +33,7 @@ const (
 	CallerDomain   = "zhejiang.example"
 	Resource       = "provinces/410000/resources/307410000001-000001"
 	Purpose        = "housing-loan-review"
-	ServiceItem    = "200011700500"
+	ServiceItem    = "000117005001"
 )
 
 // Exchange is the fake exchange.

@@ -152,8 +152,6 @@ const (
 	Reason_REASON_ANSWER_TOO_LARGE Reason = 124
 	// The source's data does not fit the mapping.
 	Reason_REASON_MAPPING_BROKEN Reason = 125
-	// The node's journal cannot be written, so no data may leave.
-	Reason_REASON_JOURNAL_UNAVAILABLE Reason = 126
 )
 
 // Enum value maps for Reason.
@@ -222,7 +220,6 @@ var (
 		123: "REASON_TOO_MANY_ROWS",
 		124: "REASON_ANSWER_TOO_LARGE",
 		125: "REASON_MAPPING_BROKEN",
-		126: "REASON_JOURNAL_UNAVAILABLE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                  0,
@@ -288,7 +285,6 @@ var (
 		"REASON_TOO_MANY_ROWS":                123,
 		"REASON_ANSWER_TOO_LARGE":             124,
 		"REASON_MAPPING_BROKEN":               125,
-		"REASON_JOURNAL_UNAVAILABLE":          126,
 	}
 )
 
@@ -323,7 +319,7 @@ var File_kuasheng_audit_v1_reason_proto protoreflect.FileDescriptor
 
 const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xdd\x0e\n" +
+	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xbd\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12%\n" +
 	"!REASON_CLIENT_CERTIFICATE_MISSING\x10\x01\x12%\n" +
@@ -387,8 +383,7 @@ const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_SOURCE_BUSY\x10z\x12\x18\n" +
 	"\x14REASON_TOO_MANY_ROWS\x10{\x12\x1b\n" +
 	"\x17REASON_ANSWER_TOO_LARGE\x10|\x12\x19\n" +
-	"\x15REASON_MAPPING_BROKEN\x10}\x12\x1e\n" +
-	"\x1aREASON_JOURNAL_UNAVAILABLE\x10~B<Z:github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1;auditv1b\x06proto3"
+	"\x15REASON_MAPPING_BROKEN\x10}B<Z:github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1;auditv1b\x06proto3"
 
 var (
 	file_kuasheng_audit_v1_reason_proto_rawDescOnce sync.Once

@@ -135,7 +135,7 @@ func (MemberState) EnumDescriptor() ([]byte, []int) {
 	return file_kuasheng_registry_v1_registry_service_proto_rawDescGZIP(), []int{1}
 }
 
-// Member is one province's bureau. There is no deletion: its keys stay needed to verify what it wrote; suspend it instead.
+// Member is one province's bureau. What is required is required at creation; a change gives only what it changes. There is no deletion: its keys stay needed to verify what it wrote; suspend it instead.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. "provinces/{region code}" by GB/T 2260, for example "provinces/410000".
@@ -706,17 +706,15 @@ var File_kuasheng_registry_v1_registry_service_proto protoreflect.FileDescriptor
 
 const file_kuasheng_registry_v1_registry_service_proto_rawDesc = "" +
 	"\n" +
-	"+kuasheng/registry/v1/registry_service.proto\x12\x14kuasheng.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x05\n" +
+	"+kuasheng/registry/v1/registry_service.proto\x12\x14kuasheng.registry.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x05\n" +
 	"\x06Member\x125\n" +
-	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^provinces/[1-9][0-9]0000$R\x04name\x12\x1c\n" +
-	"\x04uscc\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x98\x01\x12R\x04uscc\x121\n" +
-	"\x0fdisplay_name_zh\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\rdisplayNameZh\x122\n" +
-	"\x0fdisplay_name_en\x18\x04 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\rdisplayNameEn\x12-\n" +
-	"\ftrust_domain\x18\x05 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\vtrustDomain\x12*\n" +
+	"\x04name\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^provinces/[1-9][0-9]0000$R\x04name\x12\x1f\n" +
+	"\x04uscc\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\x98\x01\x12R\x04uscc\x12/\n" +
+	"\x0fdisplay_name_zh\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\rdisplayNameZh\x120\n" +
+	"\x0fdisplay_name_en\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\rdisplayNameEn\x12+\n" +
+	"\ftrust_domain\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\vtrustDomain\x12(\n" +
 	"\n" +
-	"bundle_pem\x18\x06 \x01(\tB\v\xbaH\br\x06\x10\x01(\x80\x80\x04R\tbundlePem\x12M\n" +
+	"bundle_pem\x18\x06 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\tbundlePem\x12M\n" +
 	"\fjournal_keys\x18\a \x03(\v2 .kuasheng.registry.v1.JournalKeyB\b\xbaH\x05\x92\x01\x02\x10@R\vjournalKeys\x12K\n" +
 	"\x05roles\x18\b \x03(\x0e2 .kuasheng.registry.v1.MemberRoleB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05roles\x12A\n" +
 	"\x05state\x18\t \x01(\x0e2!.kuasheng.registry.v1.MemberStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x12\n" +
