@@ -101,6 +101,12 @@ func TestLyingNode(t *testing.T) {
 		{name: "fewer fields", record: a(func(a *auditv1.Answer) { a.FieldsReleased = a.FieldsReleased[:1] })},
 		{name: "no fields", record: a(func(a *auditv1.Answer) { a.FieldsReleased = nil })},
 		{name: "masks what was not asked", record: a(func(a *auditv1.Answer) { a.FieldsMasked = []string{"name"} })},
+		{name: "media type with a line feed", record: a(func(a *auditv1.Answer) {
+			a.State, a.Reason, a.MediaType, a.FieldsReleased = auditv1.AnswerState_ANSWER_STATE_FAILED, auditv1.Reason_REASON_SOURCE_BUSY, "text/html\nX-Header: 1", nil
+		})},
+		{name: "essay as subject", record: a(func(a *auditv1.Answer) {
+			a.State, a.Reason, a.SubjectOfRefusal, a.FieldsReleased = auditv1.AnswerState_ANSWER_STATE_REFUSED, auditv1.Reason_REASON_PARAMETER_INVALID, strings.Repeat("s", 65), nil
+		})},
 		{name: "fewer rows than none", record: a(func(a *auditv1.Answer) { a.RowCount = -1 })},
 		{name: "no state", record: a(func(a *auditv1.Answer) { a.State = 0 })},
 		{name: "state of a later version", record: a(func(a *auditv1.Answer) { a.State = 99 })},

@@ -114,19 +114,22 @@ func unknownField(m protoreflect.Message) *refusal.Error {
 	if len(m.GetUnknown()) > 0 {
 		return refusal.New(auditv1.Reason_REASON_MESSAGE_MALFORMED, "the request has a field that this version of the exchange does not know")
 	}
-	var found *refusal.Error
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.Kind() != protoreflect.MessageKind || f.IsList() || f.IsMap() {
-			return true // no request about data has messages in lists or maps: a test says so
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		// No request about data has messages in lists or maps: a test says so.
+		if f.Kind() != protoreflect.MessageKind || f.IsList() || f.IsMap() || !m.Has(f) {
+			continue
 		}
-		if len(v.Message().GetUnknown()) > 0 {
-			found = refusal.About(auditv1.Reason_REASON_MESSAGE_MALFORMED, string(f.Name()), "%s has a field that this version of the exchange does not know", f.Name())
-		} else {
-			found = unknownField(v.Message())
+		inside := m.Get(f).Message()
+		if len(inside.GetUnknown()) > 0 {
+			return refusal.About(auditv1.Reason_REASON_MESSAGE_MALFORMED, string(f.Name()), "%s has a field that this version of the exchange does not know", f.Name())
 		}
-		return found == nil
-	})
-	return found
+		if found := unknownField(inside); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // violationPath is the path of a field that breaks a constraint, for example parameters["id_number"]. A map's key is a name that comes from

@@ -44,7 +44,7 @@ func TestRealSystem(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
-	why := []string{"--purpose", "housing-loan-review", "--basis", "statutory-duty", "--item", "11510000MB0D00512U0001170050011", "--case", "HZ-1"}
+	why := []string{"--purpose", "housing-loan-review", "--basis", "statutory-duty", "--item", "11510000MB0D00512U2000117005001", "--case", "HZ-1"}
 	query := append([]string{"query", henan.ResourceName(harness.Resource), "--field", "account_no", "--field", "balance", "--param-file", "-"}, why...)
 
 	out, told := command("id_number="+harness.PersonA, 0, query...)

@@ -109,6 +109,8 @@ func (s *session) matches(c *Call, a *auditv1.Answer) error {
 		return s.invalid("the answer to intent %d releases other fields than were permitted", c.index)
 	case slices.ContainsFunc(a.GetFieldsMasked(), func(f string) bool { return !slices.Contains(a.GetFieldsReleased(), f) }):
 		return s.invalid("the answer to intent %d masks fields that it does not release", c.index)
+	case len(a.GetSubjectOfRefusal()) > maxSubject || !isMediaType(a.GetMediaType()):
+		return s.invalid("the answer to intent %d has a subject or a media type that is none", c.index)
 	case a.GetRowCount() < 0 || a.GetAnswerBytes() < 0:
 		return s.invalid("the answer to intent %d has a negative size", c.index)
 	case releases(a.GetState()) != (a.GetReason() == auditv1.Reason_REASON_UNSPECIFIED):
@@ -117,6 +119,23 @@ func (s *session) matches(c *Call, a *auditv1.Answer) error {
 		return s.invalid("the answer to intent %d comes as an export, which was not asked for", c.index)
 	}
 	return nil
+}
+
+const (
+	// maxSubject is the longest name of a field or parameter: what a node says goes into the caller's error.
+	maxSubject = 64
+	// maxMediaType is longer than any that is registered.
+	maxMediaType = 127
+)
+
+// isMediaType keeps what a node says from being more than a header's value where an answer goes on over HTTP.
+func isMediaType(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) <= maxMediaType
 }
 
 // releases reports whether a state says that data leaves whole; a cut export has released some, for a reason.

@@ -13,8 +13,9 @@ import (
 const (
 	// inlineAnswer is the largest answer that travels inside a batch: a larger one would keep the others waiting.
 	inlineAnswer = 16 << 10
-	// inlineBytes bounds the answers of one message, which with its records (1 MiB) stays below the 4 MiB that the exchange takes.
-	inlineBytes = 2 << 20
+	// inlineBytes bounds the answers of one message, which with the records of merged commits (below 1 MiB and one more of at most 1 MiB) and
+	// the proof stays below the 4 MiB that the exchange takes.
+	inlineBytes = 1 << 20
 	// mergeBytes bounds how much of several waiting commits goes into one message.
 	mergeBytes = 1 << 20
 )

@@ -22,7 +22,7 @@ const (
 	resourceCode = "307410000001/000001"
 	resourceName = "provinces/" + provider + "/resources/307410000001-000001"
 	purposeCode  = "housing-loan-review"
-	serviceItem  = "11510000MB0D00512U0001170050011"
+	serviceItem  = "11510000MB0D00512U2000117005001"
 )
 
 // fields are all that the resource has.
