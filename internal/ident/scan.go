@@ -19,6 +19,9 @@ const maxGap = 3
 //
 // The cost is linear: one window of 18 characters slides over the text.
 func ContainsCitizenID(text string) bool {
+	if len(text) < len(window{}.digits) {
+		return false
+	}
 	var w window
 	for _, r := range text {
 		switch c := citizenRune(r); c {
@@ -78,6 +81,8 @@ func citizenRune(r rune) byte {
 	switch {
 	case r >= '0' && r <= '9':
 		return byte(r)
+	case r >= 'a' && r <= 'w', r >= 'A' && r <= 'W', r >= '一' && r <= '鿿':
+		return other // most of any text: not worth the tables below
 	case r == 'X' || r == 'x' || r == 'Ｘ' || r == 'ｘ':
 		return 'X'
 	case r == '.' || r == '．' || r == '·' || r == '_' || r == '＿':
