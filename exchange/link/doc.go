@@ -10,5 +10,5 @@
 // that was sent last; a session's mutex guards its queue and its calls; a call's mutex guards its state. Locks are taken in the order
 // hub, session, call.
 //
-// Reading order: hub.go, call.go, session.go, handshake.go, sender.go, receiver.go, side.go, inquiry.go.
+// Reading order: hub.go, call.go, session.go, roster.go, await.go, handshake.go, sender.go, receiver.go, side.go, inquiry.go.
 package link

@@ -31,8 +31,9 @@ const (
 type LinkServiceClient interface {
 	// Attaches one replica of a node: queries come down, answers go up, in batches. For nodes only. The order is fixed: Hello up, Welcome
 	// down, Resume up, then batches both ways. Not itself on record; every ticket and answer on it is. Errors: FAILED_PRECONDITION
-	// for another protocol version (VERSION_MISMATCH), an unregistered journal, or a log that does not extend what the other side accepted before;
-	// UNAVAILABLE while the server stops.
+	// for another protocol version (VERSION_MISMATCH) or a log of the exchange that is behind what the node accepted, NOT_FOUND for an
+	// unregistered journal, UNAVAILABLE for a journal that does not extend what the exchange accepted (NODE_EVIDENCE_INVALID) and while the
+	// server stops.
 	Attach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AttachRequest, AttachResponse], error)
 	// Carries the bytes of one large answer or export, beside Attach, so that they delay no other answer. For nodes only, and only for an
 	// intent that was sent to this replica on a stream that is open. Errors: NOT_FOUND for an intent that is not waiting, ABORTED where
@@ -82,8 +83,9 @@ type LinkService_SendAnswerClient = grpc.ClientStreamingClient[SendAnswerRequest
 type LinkServiceServer interface {
 	// Attaches one replica of a node: queries come down, answers go up, in batches. For nodes only. The order is fixed: Hello up, Welcome
 	// down, Resume up, then batches both ways. Not itself on record; every ticket and answer on it is. Errors: FAILED_PRECONDITION
-	// for another protocol version (VERSION_MISMATCH), an unregistered journal, or a log that does not extend what the other side accepted before;
-	// UNAVAILABLE while the server stops.
+	// for another protocol version (VERSION_MISMATCH) or a log of the exchange that is behind what the node accepted, NOT_FOUND for an
+	// unregistered journal, UNAVAILABLE for a journal that does not extend what the exchange accepted (NODE_EVIDENCE_INVALID) and while the
+	// server stops.
 	Attach(grpc.BidiStreamingServer[AttachRequest, AttachResponse]) error
 	// Carries the bytes of one large answer or export, beside Attach, so that they delay no other answer. For nodes only, and only for an
 	// intent that was sent to this replica on a stream that is open. Errors: NOT_FOUND for an intent that is not waiting, ABORTED where
