@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net/url"
 	"strings"
@@ -202,7 +203,7 @@ func TestSuspendedWhileAttached(t *testing.T) {
 	}
 	s.Eventually("detached", func() bool { return !r.Node.Attached() })
 	stream.CloseSend()
-	if _, err := stream.Recv(); err == io.EOF || err == nil {
+	if _, err := stream.Recv(); errors.Is(err, io.EOF) || err == nil {
 		t.Error("a stream without a hello ended without an error")
 	}
 

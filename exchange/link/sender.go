@@ -17,19 +17,18 @@ import (
 // ones no longer save anything. One commit is never split.
 const mergeBytes = 1 << 20
 
-// send packs and sends what is queued until the session ends.
-func (s *session) send(ctx context.Context) error {
+// send packs and sends what is queued until the session ends, or ends it with what went wrong.
+func (s *session) send(ctx context.Context) {
 	for {
 		select {
 		case <-s.wake:
 		case m := <-s.control:
 			if err := s.stream.Send(m); err != nil {
-				err = fmt.Errorf("sending to node: %w", err)
-				s.cancel(err)
-				return err
+				s.cancel(fmt.Errorf("sending to node: %w", err))
+				return
 			}
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		for {
 			batches := s.pop()
@@ -42,7 +41,7 @@ func (s *session) send(ctx context.Context) error {
 			s.mu.Unlock()
 			if err != nil {
 				s.cancel(err)
-				return err
+				return
 			}
 		}
 	}

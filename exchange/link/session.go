@@ -125,11 +125,11 @@ func (s *session) receive(ctx context.Context, to chan<- received) {
 
 // serve runs sender and receiver until one of them ends.
 func (s *session) serve(ctx context.Context, messages <-chan received, authorize func() error) error {
-	sender := make(chan error, 1)
-	go func() { sender <- s.send(ctx) }()
+	var sender sync.WaitGroup
+	sender.Go(func() { s.send(ctx) })
 	err := s.dispatch(ctx, messages, authorize)
 	s.cancel(err)
-	<-sender
+	sender.Wait()
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}

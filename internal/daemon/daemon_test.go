@@ -180,7 +180,7 @@ func TestRun(t *testing.T) {
 		if got := Run(context.Background(), root, test.args, &out, &errOut); got != test.want {
 			t.Errorf("%s: exit status %d, want %d\n%s", test.name, got, test.want, errOut.String())
 		}
-		if silent := errOut.Len() == 0; silent != (test.want == 0 || test.err == ErrReported) {
+		if silent := errOut.Len() == 0; silent != (test.want == 0 || errors.Is(test.err, ErrReported)) {
 			t.Errorf("%s: standard error is %q", test.name, errOut.String())
 		}
 	}

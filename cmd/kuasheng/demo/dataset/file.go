@@ -27,7 +27,7 @@ func writeFile(ctx context.Context, path string, w *world, tables []table, m *me
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(partial) // the error that is being returned says more than one of this
+			_ = os.Remove(partial) // the error that is being returned says more than one of this
 		}
 	}()
 	rows, err = fill(ctx, partial, w, tables, m)
