@@ -168,7 +168,7 @@ func (s *Server) validate(method string, req any) error {
 }
 
 // refuse puts a refusal on record where the caller is known and it is one for the record, and turns it into a status. A refusal that cannot be
-// recorded becomes LOG_UNAVAILABLE: nothing is answered without a record.
+// recorded becomes LOG_UNAVAILABLE: nothing is answered without a record, or without being counted for one (flood.go).
 func (s *Server) refuse(ctx context.Context, caller Caller, method string, req any, err error) error {
 	var done *recorded
 	if errors.As(err, &done) {
@@ -178,18 +178,21 @@ func (s *Server) refuse(ctx context.Context, caller Caller, method string, req a
 		return err
 	}
 	r := toRefusal(ctx, err, s.logger, method)
-	if caller.ID.IsZero() || !forRecord(method, r.Reason) {
+	if caller.ID.IsZero() || !forRecord(method, r.Reason) || s.stale(caller.Peer, r.Reason) {
 		return s.toStatus(r, "", "")
 	}
 	intent := &auditv1.Intent{Caller: caller.Record(), Method: method, Reason: r.Reason, SubjectOfRefusal: clipText(r.Subject)}
 	if q, ok := req.(interface{ GetResource() string }); ok && recordsRefusals(method) {
 		intent.Resource = wellFormedResource(q.GetResource())
 	}
-	index, err := s.log.Refuse(ctx, intent)
-	if err != nil {
-		return s.toStatus(toRefusal(ctx, err, s.logger, method), "", "")
+	index, err := s.putRefusal(ctx, intent, r)
+	switch {
+	case err == nil:
+		return s.toStatus(r, "", accessName(index))
+	case alreadyStatus(err): // counted
+		return err
 	}
-	return s.toStatus(r, "", accessName(index))
+	return s.toStatus(toRefusal(ctx, err, s.logger, method), "", "")
 }
 
 // forRecord reports whether a refusal goes into the access log: all about data and its records, and everywhere those about who the caller

@@ -115,7 +115,7 @@ func TestExportCut(t *testing.T) {
 		return nil, client.Part{}, ""
 	}
 	rows, part, access := cut()
-	a := s.waitResult(access, auditv1.Result_RESULT_FAILED)
+	a := s.waitResult(access, auditv1.Result_RESULT_CUT)
 	if o := a.GetOutcome(); o.GetReason() != auditv1.Reason_REASON_CALLER_GONE || o.GetRowCount() < part.Rows || o.GetRowCount() >= ledgerRows {
 		t.Errorf("outcome on record: %v, %d rows came", o, part.Rows)
 	}
@@ -132,18 +132,29 @@ func TestExportCut(t *testing.T) {
 	if i := resumed.GetRecord().GetIntent(); i.GetFromRow() != part.Rows {
 		t.Errorf("first row on record: %d, want %d", i.GetFromRow(), part.Rows)
 	}
+	// On record is what left in this access; the trailer counts the whole.
+	end := whole.Evidence.AnswerRecord.GetAnswer()
+	if end.GetFromRow() != part.Rows || end.GetRowCount() != ledgerRows-part.Rows || end.GetAnswerBytes() != whole.Bytes-part.Bytes {
+		t.Errorf("the journal holds %v, want %d rows in %d bytes", end, ledgerRows-part.Rows, whole.Bytes-part.Bytes)
+	}
+	if o := resumed.GetOutcome(); o.GetRowCount() != end.GetRowCount() || o.GetAnswerBytes() != end.GetAnswerBytes() {
+		t.Errorf("outcome on record: %v, the journal holds %v", o, end)
+	}
+	if n := whole.Trailer.GetRowCount(); n != ledgerRows {
+		t.Errorf("the trailer counts %d rows, want %d", n, ledgerRows)
+	}
 
 	// A row that the caller has already is another one now: the digest over the whole tells.
 	rows, part, _ = cut()
 	s.change(`UPDATE ledger SET note = 'another' WHERE seq = 1`)
 	_, err = app.Resume(t.Context(), s.ledger(0), part, bytes.NewReader(rows.Bytes()), func([]byte, int64) error { return nil })
-	if !errors.Is(err, client.ErrEvidence) {
+	if !errors.Is(err, client.ErrEvidence) || !errors.Is(err, client.ErrChanged) {
 		t.Errorf("resumed over changed data: %v", err)
 	}
 	// Fewer rows than the caller has.
 	s.change(`DELETE FROM ledger`)
 	_, err = app.Resume(t.Context(), s.ledger(0), part, bytes.NewReader(rows.Bytes()), func([]byte, int64) error { return nil })
-	if !errors.Is(err, client.ErrCut) && !errors.Is(err, client.ErrEvidence) {
+	if !errors.Is(err, client.ErrChanged) || errors.Is(err, client.ErrCut) || errors.Is(err, client.ErrEvidence) {
 		t.Errorf("resumed over data that has gone: %v", err)
 	}
 }

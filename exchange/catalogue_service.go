@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/kuasheng/kuasheng/certs"
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
 	"github.com/kuasheng/kuasheng/exchange/member"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
@@ -24,8 +25,12 @@ func newCatalogueService(resources *catalogue.Store) *catalogueService {
 }
 
 func (s *catalogueService) PublishResource(ctx context.Context, req *cataloguev1.PublishResourceRequest) (*cataloguev1.Resource, error) {
-	if err := entitleProvider(callerFrom(ctx), "resource.name", req.GetResource().GetName()); err != nil {
+	caller := callerFrom(ctx)
+	if err := entitleProvider(caller, "resource.name", req.GetResource().GetName()); err != nil {
 		return nil, err
+	}
+	if caller.ID.Role == certs.RoleNode {
+		return s.resources.PublishByNode(ctx, req.GetResource())
 	}
 	return s.resources.Publish(ctx, req.GetResource())
 }
@@ -57,8 +62,12 @@ func (s *catalogueService) ListResources(_ context.Context, req *cataloguev1.Lis
 }
 
 func (s *catalogueService) WithdrawResource(ctx context.Context, req *cataloguev1.WithdrawResourceRequest) (*cataloguev1.Resource, error) {
-	if err := entitleProvider(callerFrom(ctx), "name", req.GetName()); err != nil {
+	caller := callerFrom(ctx)
+	if err := entitleProvider(caller, "name", req.GetName()); err != nil {
 		return nil, err
+	}
+	if caller.ID.Role == certs.RoleNode {
+		return s.resources.WithdrawByNode(ctx, req.GetName(), req.GetEtag())
 	}
 	return s.resources.Withdraw(ctx, req.GetName(), req.GetEtag())
 }

@@ -3,5 +3,5 @@
 //
 // Reading order, along the life of a query (DESIGN.md section 3): authenticate.go (who calls), method.go (who may call what), query_service.go
 // (a request, step by step), package decision (may it), package accesslog (the record), package link (to the node and back), status.go (how
-// refusals look). Then the other services, server.go (putting it together) and package gateway (REST).
+// refusals look), flood.go (which of them are counted and not recorded). Then the other services, server.go (putting it together) and package gateway (REST).
 package exchange

@@ -36,7 +36,9 @@ func (s *queryService) ExportResource(req *queryv1.ExportResourceRequest, stream
 	if result.Err != nil {
 		return refusedCall(call, result)
 	}
-	trailer := &queryv1.ExportTrailer{RowCount: result.Answer.GetRowCount(), EndReceipt: result.Receipt}
+	// The record counts this part, the trailer the whole: so the caller sees whether the parts make one.
+	rows := call.Intent.GetFromRow() + result.Answer.GetRowCount()
+	trailer := &queryv1.ExportTrailer{RowCount: rows, EndReceipt: result.Receipt}
 	return stream.Send(&queryv1.ExportResourceResponse{Part: &queryv1.ExportResourceResponse_Trailer{Trailer: trailer}})
 }
 

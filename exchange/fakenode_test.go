@@ -86,7 +86,7 @@ func (n *fakeNode) handshake(hello func(*linkv1.Hello), resume func(*linkv1.LogR
 	stream, err := n.api.Attach(ctx)
 	check(t, err)
 	root := translog.Edge{}.Root()
-	h := &linkv1.Hello{Version: 1, Replica: n.replica.Name, JournalOrigin: n.replica.Origin, Accepted: &linkv1.TreeState{RootHash: root[:]}, MaxOutstanding: 64}
+	h := &linkv1.Hello{Version: 1, Replica: n.replica.Name, JournalOrigin: n.replica.Origin, Accepted: &linkv1.TreeState{RootHash: root[:]}, MaxOutstanding: 128}
 	if hello != nil {
 		hello(h)
 	}

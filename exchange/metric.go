@@ -1,8 +1,11 @@
 package exchange
 
 import (
+	"math"
 	"time"
 
+	"github.com/kuasheng/kuasheng/exchange/member"
+	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/status"
@@ -12,9 +15,11 @@ import (
 type metrics struct {
 	calls   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+
+	suppressed prometheus.Counter // refusals that were counted and not recorded one by one
 }
 
-func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
+func newMetrics(cfg Config, s *Server) *metrics {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kuasheng_exchange_calls_total", Help: "Calls by method, gRPC code and reason of refusal.",
@@ -23,11 +28,14 @@ func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
 			Name: "kuasheng_exchange_call_seconds", Help: "Time of calls by method.",
 			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
 		}, []string{"method"}),
+		suppressed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kuasheng_exchange_refusals_suppressed_total", Help: "Refusals that were counted and not recorded one by one.",
+		}),
 	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	reg.MustRegister(m.calls, m.seconds,
+	cfg.Registry.MustRegister(m.calls, m.seconds,
 		gauge("kuasheng_exchange_log_records", "Records in the access log.", func() float64 { return float64(s.log.Size()) }),
 		gauge("kuasheng_exchange_log_healthy", "1 while the access log can be written.", func() float64 {
 			if s.log.Err() != nil {
@@ -37,9 +45,19 @@ func newMetrics(reg prometheus.Registerer, s *Server) *metrics {
 		}),
 		gauge("kuasheng_exchange_resources", "Catalogue entries, withdrawn ones included.", func() float64 { return float64(s.resources.Len()) }),
 		gauge("kuasheng_exchange_grants", "Grants, whatever their state.", func() float64 { return float64(s.grants.Len()) }),
-		&replicas{s: s, desc: prometheus.NewDesc("kuasheng_exchange_node_replicas", "Replicas attached by province.", []string{"region"}, nil)},
+		gauge("kuasheng_exchange_svid_expiry_seconds", "Seconds until the exchange's own SVID expires; negative once it has.", cfg.svidLeft),
+		&replicas{s: s, desc: prometheus.NewDesc("kuasheng_exchange_node_replicas", "Replicas attached, by province that provides.", []string{"region"}, nil)},
 	)
 	return m
+}
+
+// svidLeft is NaN where no SVID can be had, so that it never looks like plenty of time.
+func (cfg Config) svidLeft() float64 {
+	svid, err := cfg.Identity.GetX509SVID()
+	if err != nil {
+		return math.NaN()
+	}
+	return svid.Certificates[0].NotAfter.Sub(cfg.now()()).Seconds()
 }
 
 // started counts a call; the function it returns is called at its end.
@@ -66,6 +84,9 @@ func (r *replicas) Describe(ch chan<- *prometheus.Desc) { ch <- r.desc }
 func (r *replicas) Collect(ch chan<- prometheus.Metric) {
 	page, more := r.s.members.List("", 1000)
 	for _, m := range page {
+		if !member.Has(m, registryv1.MemberRole_MEMBER_ROLE_PROVIDER) {
+			continue // it runs no node: a 0 would raise an alarm for nothing
+		}
 		region := m.GetName()[len("provinces/"):]
 		ch <- prometheus.MustNewConstMetric(r.desc, prometheus.GaugeValue, float64(len(r.s.hub.Attached(region))), region)
 	}

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/decision"
@@ -12,7 +11,6 @@ import (
 	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
 	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
-	"github.com/kuasheng/kuasheng/internal/ident"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 )
 
@@ -21,8 +19,6 @@ const (
 	queryTime, longestQuery = 30 * time.Second, 60 * time.Second
 	// exportTime is the same for exports.
 	exportTime, longestExport = time.Hour, 6 * time.Hour
-	// maxParameters bounds the parameters of one request together, and with it the messages on the link.
-	maxParameters = 16 << 10
 )
 
 // queryService answers applications.
@@ -86,35 +82,54 @@ func (s *queryService) QueryResource(ctx context.Context, req *queryv1.QueryReso
 
 // begin takes a request from its decision to its intent on record. Errors are refusals on record, or say that there could be none.
 func (s *queryService) begin(ctx context.Context, a ask) (*link.Call, error) {
-	now := s.now()
-	caller := callerFrom(ctx)
+	caller, now := callerFrom(ctx), s.now()
 	if err := checkTexts(a); err != nil {
 		return nil, err
 	}
-	permit, refused := s.decider.Decide(now, decision.Request{
+	request := decision.Request{
 		Requester: caller.ID.String(), Resource: a.resource, Fields: a.fields, Parameters: a.parameters, Purpose: a.purpose, Mode: a.mode,
-	})
-	deadline, _ := ctx.Deadline()
+	}
+	permit, refused := s.decider.Decide(now, request)
 	call := link.NewCall()
 	call.Region, call.Parameters, call.ParametersSalt = permit.Region, a.parameters, evidence.NewSalt()
-	call.Received, call.Deadline = now, deadline
+	call.Received = now
+	call.Deadline, _ = ctx.Deadline()
 	call.Intent = intent(caller, a, permit, call.ParametersSalt)
 	call.Intent.TraceId, call.Traceparent = traceOf(ctx)
 	if a.resume != nil {
 		call.AnswerSalt = a.resume.GetAnswerSalt()
 	}
-	if refused == nil {
-		r := s.hub.Begin(call)
-		if r != nil && r.Reason == auditv1.Reason_REASON_NODE_NOT_ATTACHED && s.hub.Await(ctx, permit.Region) {
-			r = s.hub.Begin(call)
+	call.Reconsider = func(intent *auditv1.Intent) error {
+		if _, err := s.authenticate(ctx, a.method); err != nil {
+			return err
 		}
-		if r == nil {
+		again, err := s.decider.Reconsider(s.now(), request)
+		rests(intent, again)
+		return err
+	}
+	if refused == nil {
+		if refused = s.start(ctx, call); refused == nil {
 			return call, nil
 		}
 		s.decider.Return(permit)
-		refused = r
 	}
 	return nil, s.refuseIntent(ctx, call.Intent, refused)
+}
+
+// start puts the intent on record, waiting a moment for a province whose node has just gone. What was granted may have been revoked while it
+// waited, so the decision is made again.
+func (s *queryService) start(ctx context.Context, call *link.Call) error {
+	r := s.hub.Begin(call)
+	if r != nil && r.Reason == auditv1.Reason_REASON_NODE_NOT_ATTACHED && s.hub.Await(ctx, call.Region) {
+		if err := call.Reconsider(call.Intent); err != nil {
+			return err
+		}
+		r = s.hub.Begin(call)
+	}
+	if r != nil {
+		return r
+	}
+	return nil
 }
 
 // refuseIntent puts a refused request on record with all that was understood of it.
@@ -127,12 +142,13 @@ func (s *queryService) refuseIntent(ctx context.Context, intent *auditv1.Intent,
 		return r
 	}
 	intent.Reason, intent.SubjectOfRefusal, intent.JournalOrigin = r.Reason, clipText(r.Subject), ""
-	fields := make([]string, len(intent.GetFields()))
-	for i, name := range intent.GetFields() {
-		fields[i] = decision.Recordable(name)
+	asked := intent.GetFields()
+	fields := make([]string, min(len(asked), maxFieldsRefused))
+	for i := range fields {
+		fields[i] = decision.Recordable(asked[i])
 	}
 	intent.Fields = fields
-	index, err := s.log.Refuse(ctx, intent)
+	index, err := s.putRefusal(ctx, intent, r)
 	if err != nil {
 		return err
 	}
@@ -140,39 +156,18 @@ func (s *queryService) refuseIntent(ctx context.Context, intent *auditv1.Intent,
 }
 
 func intent(caller Caller, a ask, p decision.Permit, salt []byte) *auditv1.Intent {
-	return &auditv1.Intent{
+	i := &auditv1.Intent{
 		Caller: caller.Record(), Method: a.method, Verdict: auditv1.Verdict_VERDICT_PERMITTED, Mode: a.mode,
-		Resource: wellFormedResource(a.resource), Grant: p.Grant.GetName(), Fields: a.fields, Purpose: a.purpose,
-		Operator: a.operator, RequestId: a.requestID, ParametersDigest: evidence.ParametersDigest(salt, a.parameters),
-		FromRow: a.resume.GetRows(), ResourceRevision: p.Resource.GetRevision(), GrantRevision: p.Grant.GetRevision(),
+		Resource: wellFormedResource(a.resource), Fields: a.fields, Purpose: a.purpose,
+		Operator: a.operator, RequestId: a.requestID, ParametersDigest: evidence.ParametersDigest(salt, a.parameters), FromRow: a.resume.GetRows(),
 	}
+	rests(i, p)
+	return i
 }
 
-// checkTexts refuses what must not reach a log: every text of the request that goes on record is searched for identity numbers.
-func checkTexts(a ask) error {
-	size := 0
-	for name, value := range a.parameters {
-		size += len(name) + len(value)
-	}
-	if size > maxParameters {
-		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "parameters", "the parameters have %d bytes together, at most %d", size, maxParameters)
-	}
-	texts := []struct{ name, text string }{
-		{"resource", a.resource}, {"fields", strings.Join(a.fields, "\n")}, {"operator", a.operator}, {"request_id", a.requestID},
-		{"purpose.code", a.purpose.GetCode()}, {"purpose.service_item", a.purpose.GetServiceItem()}, {"purpose.case_number", a.purpose.GetCaseNumber()}, {"purpose.cause", a.purpose.GetCause()},
-	}
-	for _, t := range texts {
-		if ident.ContainsCitizenID(t.text) {
-			return refusal.About(auditv1.Reason_REASON_IDENTITY_NUMBER_IN_TEXT, t.name, "%s goes on record and must not contain an identity number; put it into parameters", t.name)
-		}
-	}
-	if _, err := ident.ParseResourceName(a.resource); err != nil {
-		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "resource", "not the name of a resource, such as provinces/410000/resources/307410000001-000001")
-	}
-	if _, err := ident.ParseServiceItem(a.purpose.GetServiceItem()); err != nil {
-		return refusal.About(auditv1.Reason_REASON_ARGUMENT_INVALID, "purpose.service_item", "not a service item code: %v", err)
-	}
-	return nil
+// rests writes into an intent what its decision rests on.
+func rests(i *auditv1.Intent, p decision.Permit) {
+	i.Grant, i.ResourceRevision, i.GrantRevision = p.Grant.GetName(), p.Resource.GetRevision(), p.Grant.GetRevision()
 }
 
 // timeLeft is the time that a call may take: a little less than its caller waits, so that the answer to a deadline that passes, with the name of

@@ -131,7 +131,7 @@ func TestMovedCalls(t *testing.T) {
 	n.attach() // and never receives
 	app := s.queries(s.zhejiang.CA, s.zhejiang.AppID("portal"))
 
-	const calls = 60 // the node says that it takes 64
+	const calls = 60 // the node says that it takes 128, half of it for one application
 	var mu sync.Mutex
 	var lost, answered []string
 	var errs []error

@@ -15,6 +15,7 @@ import (
 	"github.com/kuasheng/kuasheng/exchange/accesslog"
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
 	"github.com/kuasheng/kuasheng/exchange/decision"
+	"github.com/kuasheng/kuasheng/exchange/flood"
 	"github.com/kuasheng/kuasheng/exchange/grant"
 	"github.com/kuasheng/kuasheng/exchange/link"
 	"github.com/kuasheng/kuasheng/exchange/member"
@@ -77,6 +78,7 @@ type Server struct {
 	decider   *decision.Decider
 	log       *accesslog.Log
 	hub       *link.Hub
+	refusals  *flood.Refusals
 	methods   map[string]roles
 	validator protovalidate.Validator
 	metrics   *metrics
@@ -85,6 +87,8 @@ type Server struct {
 	memory    *certs.Memory
 	logger    *slog.Logger
 	now       func() time.Time
+
+	collecting sync.Mutex // held while counts of refusals go on record
 }
 
 func (cfg Config) accesslog(hub *link.Hub) accesslog.Config {
@@ -126,14 +130,14 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening exchange: %w", err)
 	}
-	s := &Server{domain: domain, methods: methodRoles(), logger: cfg.Logger, now: cfg.now(), memory: certs.NewMemory()}
+	s := &Server{domain: domain, methods: methodRoles(), logger: cfg.Logger, now: cfg.now(), memory: certs.NewMemory(), refusals: flood.NewRefusals(flood.Defaults())}
 	if err := s.openStores(cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening exchange: %w", err), s.closeStores())
 	}
 	if s.validator, err = protovalidate.New(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening exchange: %w", err), s.closeStores())
 	}
-	s.metrics = newMetrics(cfg.Registry, s)
+	s.metrics = newMetrics(cfg, s)
 	s.health = health.NewServer()
 	s.grpc = s.newGRPC(cfg)
 	return s, nil
@@ -199,6 +203,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	others.Go(func() { s.watchHealth(ctx) })
+	others.Go(func() { s.collectRefusals(ctx) })
 	others.Go(func() { s.grpc.Serve(s.memory) }) // ends with the server; it has no error of its own
 	err := s.grpc.Serve(l)
 	s.memory.Close() // where accepting failed by itself, the other listener must not keep the failure hidden
@@ -261,6 +266,7 @@ func (s *Server) Close() error {
 		s.grpc.Stop()
 		<-stopped
 	}
+	s.recordCounts(ctx, true)
 	return s.closeStores()
 }
 

@@ -22,7 +22,7 @@ const exportChunk = 128 << 10
 var errLink = errors.New("rows were not taken")
 
 // export streams rows: a record that it begins, durable before the first row leaves; the rows, on a stream of their own; a record that it
-// ended, with the digest over the whole, or that it was cut, with what had left.
+// ended, with the digest over the whole, or that it was cut. Both count what left in this access, not what a resumed one was resumed from.
 func (h *handler) export(ctx context.Context, s *serving, a *auditv1.Answer, t *ticket.Ticket, req source.Request, reply *link.Reply) {
 	started := h.now()
 	masked, err := s.sources.CheckExport(req, t.Intent.GetFromRow() > 0)
@@ -57,11 +57,11 @@ func (h *handler) export(ctx context.Context, s *serving, a *auditv1.Answer, t *
 	end.SourceDuration = durationpb.New(h.now().Sub(started))
 	switch {
 	case err == nil && w.skip > 0:
-		// The source has fewer rows than the caller says it received.
+		// The source has fewer rows than the caller says it received: nothing is left to send, and the digest would be over something else.
 		end.State, end.Reason = auditv1.AnswerState_ANSWER_STATE_STREAM_CUT, auditv1.Reason_REASON_MODE_NOT_OFFERED
+		end.SubjectOfRefusal = "resume"
 	case err == nil:
 		end.AnswerDigest = w.digest.Sum(nil)
-		end.RowCount = w.rows
 	case errors.Is(err, errLink):
 		end.State, end.Reason = auditv1.AnswerState_ANSWER_STATE_STREAM_CUT, auditv1.Reason_REASON_CALLER_GONE
 	default:
@@ -94,14 +94,12 @@ type exportWriter struct {
 	digest    hash.Hash
 	skip      int64 // rows that the caller has already
 	send      func(data []byte, rows int64) error
-	rows      int64 // seen
 	sentRows  int64
 	sentBytes int64
 }
 
 func (w *exportWriter) take(chunk []byte, rows int) error {
 	w.digest.Write(chunk)
-	w.rows += int64(rows)
 	left := int64(rows)
 	for w.skip > 0 && left > 0 {
 		i := bytes.IndexByte(chunk, '\n')

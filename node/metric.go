@@ -1,6 +1,8 @@
 package node
 
 import (
+	"math"
+
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,9 +37,22 @@ func newMetrics(reg prometheus.Registerer, n *Node) *metrics {
 	reg.MustRegister(m.answers, m.rows, m.source,
 		gauge("kuasheng_node_attached", "1 while the node is attached to an exchange.", func() bool { return n.client != nil && n.client.Attached() }),
 		gauge("kuasheng_node_journal_healthy", "1 while the journal can be written.", func() bool { return n.journal.Err() == nil }),
+		gauge("kuasheng_node_file_current", "1 while the file on disk is in force, 0 while it has mistakes or keys that wait for a restart.", n.current.Load),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "kuasheng_node_svid_expiry_seconds", Help: "Seconds until the node's own SVID expires; negative once it has.",
+		}, n.svidLeft),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kuasheng_node_journal_records", Help: "Records in the journal."}, func() float64 { return float64(n.journal.Size()) }),
 	)
 	return m
+}
+
+// svidLeft is NaN where no SVID can be had, so that it never looks like plenty of time.
+func (n *Node) svidLeft() float64 {
+	svid, err := n.cfg.Identity.GetX509SVID()
+	if err != nil {
+		return math.NaN()
+	}
+	return svid.Certificates[0].NotAfter.Sub(n.cfg.now()()).Seconds()
 }
 
 // answered counts a record.

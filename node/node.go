@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,6 +54,8 @@ type Node struct {
 	handler   *handler
 	publisher *publisher
 	serving   atomic.Pointer[serving]
+	digest    [sha256.Size]byte // of the file that the node was opened with
+	current   atomic.Bool       // the file on disk is in force, whole
 	logger    *slog.Logger
 }
 
@@ -80,8 +83,13 @@ func Create(cfg Config) error {
 
 // Open opens journal and sources. Its owner calls Run, and Close afterwards.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
-	n := &Node{cfg: cfg, logger: cfg.Logger}
-	s, err := openServing(ctx, cfg.File, cfg.Logger)
+	n := &Node{cfg: cfg, logger: cfg.Logger, digest: fileDigest(cfg.File.File)}
+	n.current.Store(true)
+	p, err := policy.Load(cfg.File.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("opening node: %w", err)
+	}
+	s, err := openServing(ctx, cfg.File, p, cfg.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("opening node: %w", err)
 	}
@@ -106,6 +114,9 @@ func (n *Node) open(cfg Config) error {
 	if n.journal, err = journal.Open(jc); err != nil {
 		return err
 	}
+	if err := checkPseudonymKey(cfg.File, n.serving.Load().policy, n.journal.Size()); err != nil {
+		return err
+	}
 	n.handler = &handler{
 		origin:  key.Name(),
 		tickets: ticket.New(cfg.JournalVerifier.Name(), cfg.File.Policy.TicketAge, n.journal.Used, cfg.now()),
@@ -121,11 +132,7 @@ func (n *Node) open(cfg Config) error {
 }
 
 // openServing opens what a version of the node's file names.
-func openServing(ctx context.Context, file *config.Node, logger *slog.Logger) (*serving, error) {
-	p, err := policy.Load(file.Policy)
-	if err != nil {
-		return nil, err
-	}
+func openServing(ctx context.Context, file *config.Node, p *policy.Policy, logger *slog.Logger) (*serving, error) {
 	set, err := source.Open(ctx, file, logger)
 	if err != nil {
 		return nil, err

@@ -2,9 +2,10 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,17 +20,19 @@ import (
 const publishRetry = 5 * time.Second
 
 // publisher keeps the exchange's catalogue as the node's file says: it publishes every entry on attaching and when the file changes, and withdraws what
-// left the file. The file is the source of truth for what a node serves.
+// left the file. The file is the source of truth for what a node serves; only an operator's withdrawal stands above it.
 type publisher struct {
 	logger *slog.Logger
 
+	// mu owns all below: while the node attaches anew, the old stream's run is still ending.
 	mu      sync.Mutex
+	held    map[string]bool // names of entries that an operator has withdrawn and that the log has been told of
 	file    *config.Node
 	changed chan struct{} // closed and replaced when the file changes
 }
 
 func newPublisher(file *config.Node, logger *slog.Logger) *publisher {
-	return &publisher{file: file, logger: logger, changed: make(chan struct{})}
+	return &publisher{file: file, logger: logger, changed: make(chan struct{}), held: map[string]bool{}}
 }
 
 func (p *publisher) set(file *config.Node) {
@@ -69,7 +72,10 @@ func (p *publisher) run(ctx context.Context, conn *grpc.ClientConn) {
 
 // publish brings the catalogue up to one version of the file. An entry that the exchange refuses stops no other.
 func (p *publisher) publish(ctx context.Context, api cataloguev1.CatalogueServiceClient, file *config.Node) error {
-	var errs []error
+	before, err := entries(ctx, api, file.Region)
+	if err != nil {
+		return err
+	}
 	kept := map[string]bool{}
 	for _, r := range file.Resources {
 		entry, err := entryOf(file, r)
@@ -77,20 +83,34 @@ func (p *publisher) publish(ctx context.Context, api cataloguev1.CatalogueServic
 			return err
 		}
 		kept[entry.GetName()] = true
-		_, err = api.PublishResource(ctx, &cataloguev1.PublishResourceRequest{Resource: entry})
+		after, err := api.PublishResource(ctx, &cataloguev1.PublishResourceRequest{Resource: entry})
 		if refused, _, _, ok := refusal.FromStatus(err); ok && permanent(refused) {
 			p.logger.Error("the exchange refuses a catalogue entry; correct the file", "resource", r.Code, "line", r.At.Line, "reason", refusal.Name(refused.Reason), "detail", refused.Detail)
 			continue
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("publishing %s: %w", r.Code, err))
-			break // the link is broken or the exchange in trouble: later
+			return fmt.Errorf("publishing %s: %w", r.Code, err) // the link is broken or the exchange in trouble: later
 		}
+		p.tell(before[entry.GetName()], after)
 	}
-	if len(errs) == 0 {
-		errs = append(errs, p.withdraw(ctx, api, file.Region, kept))
+	return p.withdraw(ctx, api, before, kept)
+}
+
+// tell logs what publishing an entry changed, and once that it changed nothing because an operator has withdrawn the entry.
+func (p *publisher) tell(before, after *cataloguev1.Resource) {
+	name := after.GetName()
+	withdrawn := after.GetState() == cataloguev1.ResourceState_RESOURCE_STATE_WITHDRAWN
+	p.mu.Lock()
+	told := p.held[name]
+	p.held[name] = withdrawn
+	p.mu.Unlock()
+	switch {
+	case withdrawn && !told:
+		p.logger.Warn("an operator has withdrawn a catalogue entry of the file; it stays withdrawn until an operator publishes it or the entry changes",
+			"resource", after.GetCode(), "revision", after.GetRevision())
+	case !withdrawn && after.GetRevision() != before.GetRevision():
+		p.logger.Info("published a catalogue entry", "resource", after.GetCode(), "revision", after.GetRevision())
 	}
-	return errors.Join(errs...)
 }
 
 // permanent reports whether trying again is of no use before the file has changed.
@@ -102,27 +122,41 @@ func permanent(r *refusal.Error) bool {
 	return false
 }
 
-// withdraw takes out what the province has published and the file no longer holds.
-func (p *publisher) withdraw(ctx context.Context, api cataloguev1.CatalogueServiceClient, region string, kept map[string]bool) error {
-	token := ""
-	for {
-		page, err := api.ListResources(ctx, &cataloguev1.ListResourcesRequest{Parent: "provinces/" + region, PageSize: 1000, PageToken: token})
+// entriesPage keeps a page of the largest usual entries, some tens of kilobytes each, below what the link takes in one message.
+const entriesPage = 100
+
+// entries are all of the province, withdrawn ones too, by name.
+func entries(ctx context.Context, api cataloguev1.CatalogueServiceClient, region string) (map[string]*cataloguev1.Resource, error) {
+	all := map[string]*cataloguev1.Resource{}
+	for token := ""; ; {
+		page, err := api.ListResources(ctx, &cataloguev1.ListResourcesRequest{
+			Parent: "provinces/" + region, PageSize: entriesPage, PageToken: token, ShowWithdrawn: true,
+		})
 		if err != nil {
-			return fmt.Errorf("listing published entries: %w", err)
+			return nil, fmt.Errorf("listing the province's entries: %w", err)
 		}
 		for _, r := range page.GetResources() {
-			if kept[r.GetName()] {
-				continue
-			}
-			if _, err := api.WithdrawResource(ctx, &cataloguev1.WithdrawResourceRequest{Name: r.GetName()}); err != nil {
-				return fmt.Errorf("withdrawing %s: %w", r.GetCode(), err)
-			}
-			p.logger.Info("withdrew a catalogue entry that left the file", "resource", r.GetCode())
+			all[r.GetName()] = r
 		}
 		if token = page.GetNextPageToken(); token == "" {
-			return nil
+			return all, nil
 		}
 	}
+}
+
+// withdraw takes out what the province has published and the file no longer holds.
+func (p *publisher) withdraw(ctx context.Context, api cataloguev1.CatalogueServiceClient, before map[string]*cataloguev1.Resource, kept map[string]bool) error {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		r := before[name]
+		if kept[name] || r.GetState() == cataloguev1.ResourceState_RESOURCE_STATE_WITHDRAWN {
+			continue
+		}
+		if _, err := api.WithdrawResource(ctx, &cataloguev1.WithdrawResourceRequest{Name: name}); err != nil {
+			return fmt.Errorf("withdrawing %s: %w", r.GetCode(), err)
+		}
+		p.logger.Info("withdrew a catalogue entry that left the file", "resource", r.GetCode())
+	}
+	return nil
 }
 
 // entryOf turns a resource of the file into a catalogue entry.

@@ -3,16 +3,18 @@ package node
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/kuasheng/kuasheng/node/config"
 )
 
-// watch puts a changed file into force: sources, policy and published entries. A file with mistakes changes nothing and is reported once. Where the
-// node is and who it is (region, replica, identity, exchange, data_dir) takes a restart.
+// watch puts a changed file into force: sources, resources and policy. A file with mistakes changes nothing and is reported once. What takes a
+// restart keeps its running value, and never holds up a veto that stands in the same file.
 func (n *Node) watch(ctx context.Context) {
-	last := fileDigest(n.cfg.File.File)
+	last, inForce := n.digest, true
 	tick := time.NewTicker(watchTime)
 	defer tick.Stop()
 	for {
@@ -21,10 +23,13 @@ func (n *Node) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if now := fileDigest(n.cfg.File.File); now != last && now != ([sha256.Size]byte{}) {
+		now := fileDigest(n.cfg.File.File)
+		unreadable := now == [sha256.Size]byte{}
+		if now != last && !unreadable {
 			last = now
-			n.reload(ctx)
+			inForce = n.reload(ctx)
 		}
+		n.current.Store(inForce && !unreadable)
 	}
 }
 
@@ -37,32 +42,58 @@ func fileDigest(path string) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-func (n *Node) reload(ctx context.Context) {
+// reload reports whether all that the file says is in force afterwards.
+func (n *Node) reload(ctx context.Context) bool {
 	file, err := config.Load(n.cfg.File.File)
 	if err != nil {
 		n.logger.Error("changed file has mistakes and is not used; `node check` lists them", "file", n.cfg.File.File, "error", err)
-		return
+		return false
 	}
-	if moved(n.cfg.File, file) {
-		n.logger.Error("region, replica, data_dir, identity and exchange take a restart; the changed file is not used", "file", file.File)
-		return
-	}
-	next, err := openServing(ctx, file, n.logger)
+	waiting := keepRunning(n.cfg.File, file)
+	old := n.serving.Load()
+	next, err := openServing(ctx, file, old.policy.With(file.Policy), n.logger)
 	if err != nil {
 		n.logger.Error("changed file cannot be served and is not used", "file", file.File, "error", err)
-		return
+		return false
 	}
-	old := n.serving.Swap(next)
+	n.serving.Store(next)
 	n.publisher.set(file)
-	n.logger.Info("changed file is in force", "file", file.File, "resources", len(file.Resources))
+	if len(waiting) > 0 {
+		n.logger.Error("these keys of the changed file wait for a restart; sources, resources, deny and mask are in force", "file", file.File, "keys", waiting)
+	} else {
+		n.logger.Info("changed file is in force", "file", file.File, "resources", len(file.Resources))
+	}
 	// Queries under way finish on the old sources first; new ones already use the new.
 	old.sources.Close()
+	return len(waiting) == 0
 }
 
-func moved(a, b *config.Node) bool {
-	if a.Region != b.Region || a.Replica != b.Replica || a.DataDir != b.DataDir || a.Exchange.ID != b.Exchange.ID || a.Exchange.LogKey != b.Exchange.LogKey {
-		return true
+// keepRunning gives next the running values of all that takes a restart, and names the keys that differed.
+func keepRunning(running, next *config.Node) []string {
+	var waiting []string
+	keep(&waiting, "region", &next.Region, running.Region)
+	keep(&waiting, "replica", &next.Replica, running.Replica)
+	keep(&waiting, "data_dir", &next.DataDir, running.DataDir)
+	keep(&waiting, "journal_key", &next.JournalKey, running.JournalKey)
+	keep(&waiting, "identity.svid", &next.Identity.SVID, running.Identity.SVID)
+	keep(&waiting, "identity.key", &next.Identity.Key, running.Identity.Key)
+	if !maps.Equal(running.Identity.Bundles, next.Identity.Bundles) {
+		waiting, next.Identity.Bundles = append(waiting, "identity.bundles"), running.Identity.Bundles
 	}
-	return a.Identity.SVID != b.Identity.SVID || a.Identity.Key != b.Identity.Key || a.Identity.WorkloadAPI != b.Identity.WorkloadAPI ||
-		a.Policy.TicketAge != b.Policy.TicketAge || a.JournalKey != b.JournalKey
+	keep(&waiting, "identity.workload_api", &next.Identity.WorkloadAPI, running.Identity.WorkloadAPI)
+	keep(&waiting, "exchange.id", &next.Exchange.ID, running.Exchange.ID)
+	if !slices.Equal(running.Exchange.Addresses, next.Exchange.Addresses) {
+		waiting, next.Exchange.Addresses = append(waiting, "exchange.addresses"), running.Exchange.Addresses
+	}
+	keep(&waiting, "exchange.log_key", &next.Exchange.LogKey, running.Exchange.LogKey)
+	keep(&waiting, "listen.metrics", &next.Metrics, running.Metrics)
+	keep(&waiting, "policy.pseudonym_key", &next.Policy.PseudonymKey, running.Policy.PseudonymKey)
+	keep(&waiting, "policy.ticket_age", &next.Policy.TicketAge, running.Policy.TicketAge)
+	return waiting
+}
+
+func keep[T comparable](waiting *[]string, key string, next *T, running T) {
+	if *next != running {
+		*waiting, *next = append(*waiting, key), running
+	}
 }

@@ -21,11 +21,12 @@ func newAuditCommand() *cobra.Command {
 journal. A province's auditor sees what touches the province, the national audit office everything, an application its own accesses. Looking at
 the log is itself on record.
 
-verify and verify-receipt need no connection and no permission: a copy of the files and the log's verifier key are enough. The key must come from
+verify, show and verify-receipt need no connection and no permission: a copy of the files and the log's verifier key are enough. The key must come from
 the log's owner by hand; whoever takes it from the same place as the copy proves nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAuditListCommand(), newAuditGetCommand(), newAuditCheckpointCommand(), newAuditVerifyCommand(), newAuditReceiptCommand())
+	cmd.AddCommand(newAuditListCommand(), newAuditGetCommand(), newAuditCheckpointCommand(), newAuditVerifyCommand(),
+		newAuditShowCommand(), newAuditReceiptCommand())
 	return cmd
 }
 

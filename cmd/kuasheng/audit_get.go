@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,77 +80,18 @@ func verifyAccess(a *auditv1.Access, name string, key note.Verifier) error {
 		return fmt.Errorf("verifying %s: %w", name, errAccess)
 	}
 	if a.GetOutcome() == nil {
+		if a.GetOutcomeReceipt() != nil || a.GetOutcomeTime() != nil {
+			return fmt.Errorf("verifying %s: %w: its outcome was taken out", name, errAccess)
+		}
 		return nil
 	}
 	outcome, err := evidence.VerifyReceipt(a.GetOutcomeReceipt(), key)
 	if err != nil {
 		return fmt.Errorf("verifying the outcome of %s: %w", name, err)
 	}
-	if !proto.Equal(outcome.Record.GetOutcome(), a.GetOutcome()) || a.GetOutcome().GetIntentIndex() != proven.Index {
+	if !proto.Equal(outcome.Record.GetOutcome(), a.GetOutcome()) || a.GetOutcome().GetIntentIndex() != proven.Index ||
+		!proto.Equal(outcome.Record.GetTime(), a.GetOutcomeTime()) {
 		return fmt.Errorf("verifying the outcome of %s: %w", name, errAccess)
 	}
 	return nil
-}
-
-func newAuditCheckpointCommand() *cobra.Command {
-	conn := &connection{}
-	cmd := &cobra.Command{
-		Use:   "checkpoint",
-		Short: "Show the log's present checkpoint, and prove that it extends one you kept",
-		Long: `Reads the signed checkpoint of the exchange's log and verifies its signature under --log-key. With --remember FILE it is compared with the one
-kept there since the last time: the log must have grown from it, with nothing changed or missing. Then the new one is kept. Run it every day from
-a place that the exchange's operator cannot reach, and no history can be rewritten unseen.`,
-		Example: "  kuasheng audit checkpoint --remember /var/lib/auditor/exchange.checkpoint",
-	}
-	conn.register(cmd)
-	remember := cmd.Flags().String("remember", "", "file that keeps the last checkpoint")
-	output := outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return conn.with(cmd, true, func(c *client.Client) error {
-			cp, err := c.CheckLog(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if *remember != "" {
-				if err := rememberCheckpoint(cmd, c, *remember, cp); err != nil {
-					return err
-				}
-			}
-			t := table{}
-			t.add("log", cp.Origin)
-			t.add("size", fmt.Sprint(cp.Size))
-			t.add("root", fmt.Sprintf("%x", cp.Root))
-			if *output == "json" {
-				b, err := encode(map[string]any{"origin": cp.Origin, "size": cp.Size, "rootHash": cp.Root[:], "checkpoint": string(cp.Signed)})
-				if err != nil {
-					return err
-				}
-				return showRaw(cmd.OutOrStdout(), b)
-			}
-			return t.write(cmd.OutOrStdout())
-		})
-	}
-	return cmd
-}
-
-// maxCheckpoint is the bound of the format.
-const maxCheckpoint = 16 << 10
-
-// rememberCheckpoint replaces the kept checkpoint only after the new one was proven to extend it.
-func rememberCheckpoint(cmd *cobra.Command, c *client.Client, path string, cp client.Checkpoint) error {
-	kept, err := readBounded(path, nil, maxCheckpoint)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		fmt.Fprintf(cmd.ErrOrStderr(), "%q is new: from now on the log is compared with this checkpoint\n", path)
-	case err != nil:
-		return err
-	case bytes.Equal(kept, cp.Signed):
-		return nil
-	default:
-		if err := c.Extends(cmd.Context(), kept, cp); err != nil {
-			return hinted{err, fmt.Sprintf("keep %q: together with what the exchange shows now it is the proof", path)}
-		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "verified: the log extends the checkpoint kept in %q\n", path)
-	}
-	return replaceDurable(path, cp.Signed)
 }

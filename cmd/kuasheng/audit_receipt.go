@@ -35,9 +35,11 @@ func newAuditReceiptCommand() *cobra.Command {
 		Use:   "verify-receipt FILE --key KEY",
 		Short: "Verify saved receipts, offline",
 		Long: `Verifies the receipts in FILE: what "kuasheng query --receipt" saved, or the JSON of "kuasheng query -o json", of "kuasheng audit get -o json", or of a single
-receipt. Give the key of every log that a receipt comes from: the exchange's, and for an answer the journal's. With --answer the kept answer is
-compared with the digest on record, with --param-file the parameters.`,
-		Example: `  kuasheng audit verify-receipt HZ-2026-1.json --key "exchange.example/log+…" --key "henan.example/journal/1+…" --answer HZ-2026-1.answer`,
+receipt. Give the key of every log that a receipt comes from: the exchange's, and for an answer the journal's.
+
+An answer that stands in FILE is compared with the digest on record, and so is whatever else FILE says of it. A file of --receipt holds no answer: give
+its exact bytes with --answer. With --param-file the parameters are compared. What was not compared is named in the result as NOT COMPARED.`,
+		Example: `  kuasheng audit verify-receipt HZ-2026-1.json --key "exchange.example/access+…" --key "henan.example/journal/1+…" --answer HZ-2026-1.answer`,
 		Args:    cobra.ExactArgs(1),
 	}
 	keys := cmd.Flags().StringArray("key", nil, "verifier key of a log, in note format; may be repeated")
@@ -62,7 +64,7 @@ compared with the digest on record, with --param-file the parameters.`,
 		if err := check.file(file); err != nil {
 			return fmt.Errorf("verifying %q: %w", args[0], err)
 		}
-		if err := check.kept(cmd, file.response, *answer, *params); err != nil {
+		if err := check.kept(cmd, file, *answer, *params); err != nil {
 			return fmt.Errorf("verifying %q: %w", args[0], err)
 		}
 		return check.show(cmd, *output)
@@ -86,22 +88,25 @@ func readKeys(keys []string) (map[string]note.Verifier, error) {
 // receiptFile is one of the forms in which receipts are kept.
 type receiptFile struct {
 	response *queryv1.QueryResourceResponse
+	answer   json.RawMessage // with response; nil where the file holds none
+	claim    json.RawMessage // with response; nil where the file holds none
 	access   *auditv1.Access
 	receipt  *auditv1.Receipt
 }
 
 // parseReceiptFile tells the forms apart by the names in the outermost object.
 func parseReceiptFile(data []byte) (receiptFile, error) {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return receiptFile{}, fmt.Errorf("%w: not a JSON object", errReceiptFile)
+	all, err := members(data)
+	if err != nil {
+		return receiptFile{}, err
 	}
 	var f receiptFile
 	var into proto.Message
 	has := func(name string) bool { _, ok := all[name]; return ok }
 	switch {
 	case has("intentReceipt"):
-		// Only in the output of query, where the answer stands inline.
+		// They stand in what query and REST show, not in the message: the answer inline, and what the client said it verified.
+		f.answer, f.claim = all["answer"], all["verified"]
 		delete(all, "answer")
 		delete(all, "verified")
 		f.response = &queryv1.QueryResourceResponse{}

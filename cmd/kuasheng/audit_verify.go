@@ -25,7 +25,7 @@ index is named.
 
 Files that were cut off at a checkpoint verify as a shorter log. To find that, give a checkpoint that you kept (--checkpoint FILE, as kept by "kuasheng
 audit checkpoint --remember").`,
-		Example: `  kuasheng audit verify --dir exchange-copy/log --key "exchange.example/log+1a2b3c4d+…"`,
+		Example: `  kuasheng audit verify --dir exchange-copy/log --key "exchange.example/access+1a2b3c4d+…"`,
 	}
 	dir := cmd.Flags().String("dir", "", "directory with the segment files")
 	key := cmd.Flags().String("key", "", "verifier key of the log, in note format")

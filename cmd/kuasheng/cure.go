@@ -2,7 +2,11 @@ package main
 
 import auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 
-// cure says what a refused caller can do next. It is empty for what only the other side can mend; docs/errors.md has all of them at length.
+// lookUp is the cure where data may have left although no answer came: asking again blindly would have it leave twice.
+const lookUp = "data may have left the province: look at the access's outcome (\"kuasheng audit get\", or \"kuasheng audit list\" to find it) before asking again"
+
+// cure says in English what a refused caller can do next; the Chinese message that comes with the refusal says it in Chinese. It is empty for what
+// only the other side can mend; docs/errors.md has all of them at length.
 func cure(r auditv1.Reason) string {
 	switch r {
 	case auditv1.Reason_REASON_CLIENT_CERTIFICATE_MISSING, auditv1.Reason_REASON_CLIENT_CERTIFICATE_EXPIRED,
@@ -37,15 +41,17 @@ func cure(r auditv1.Reason) string {
 	case auditv1.Reason_REASON_TOO_MANY_ROWS, auditv1.Reason_REASON_ANSWER_TOO_LARGE:
 		return "narrow the question, or use \"kuasheng query export\""
 	case auditv1.Reason_REASON_MODE_NOT_OFFERED:
-		return "see the resource's share mode with \"kuasheng catalogue get\""
-	case auditv1.Reason_REASON_NODE_NOT_ATTACHED, auditv1.Reason_REASON_NODE_LOST, auditv1.Reason_REASON_SOURCE_UNAVAILABLE,
+		return "see the resource's share mode with \"kuasheng catalogue get\"; an export that cannot be resumed begins anew, without --resume"
+	case auditv1.Reason_REASON_NODE_LOST, auditv1.Reason_REASON_CALLER_GONE:
+		return lookUp
+	case auditv1.Reason_REASON_NODE_NOT_ATTACHED, auditv1.Reason_REASON_SOURCE_UNAVAILABLE,
 		auditv1.Reason_REASON_SOURCE_TIMEOUT, auditv1.Reason_REASON_RESOURCE_NOT_SERVED,
 		auditv1.Reason_REASON_MAPPING_BROKEN, auditv1.Reason_REASON_NODE_EVIDENCE_INVALID:
 		return "the providing province must mend this: tell it the access record, and try again later"
 	case auditv1.Reason_REASON_POLICY_DENIED:
 		return "the province's own policy says no: ask the province"
 	case auditv1.Reason_REASON_DEADLINE_EXCEEDED:
-		return "try again, or give it longer with --timeout"
+		return lookUp + "; or give it longer with --timeout"
 	case auditv1.Reason_REASON_LOG_UNAVAILABLE, auditv1.Reason_REASON_SHUTTING_DOWN, auditv1.Reason_REASON_INTERNAL:
 		return "try again in a moment; if it stays, tell the exchange's operator"
 	default:

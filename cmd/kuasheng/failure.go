@@ -57,6 +57,8 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(w, "kuasheng: %s\nRun \"%s --help\" for how to use it.\n", clean(err.Error()), cmd.CommandPath())
 		return exitUsage
+	case errors.Is(err, client.ErrChanged):
+		reportChanged(w, err)
 	case errors.As(err, &unverified):
 		reportEvidence(w, err)
 	case isRefusal(err):
@@ -66,6 +68,10 @@ func report(w io.Writer, cmd *cobra.Command, err error) int {
 		if cure := cureOfStatus(err); cure != "" {
 			fmt.Fprintf(w, "  what to do   %s\n", cure)
 		}
+	}
+	var question unanswered
+	if errors.As(err, &question) {
+		reportAsked(w, question)
 	}
 	if errors.As(err, &hint) {
 		fmt.Fprintf(w, "  next         %s\n", clean(hint.hint))
@@ -87,7 +93,8 @@ func isRefusal(err error) bool {
 	return ok
 }
 
-// reportRefusal prints what a refused caller needs: reason, hop, record, both languages, cure.
+// reportRefusal prints what a refused caller needs: reason, hop, record, cure. The Chinese line is the message that came with the refusal: what
+// happened, what it is about and what to do.
 func reportRefusal(w io.Writer, err error) {
 	r, _ := client.RefusalOf(err)
 	fmt.Fprintf(w, "kuasheng: refused: %s\n", clean(r.Name))
@@ -130,7 +137,7 @@ func cureOfStatus(err error) string {
 	case codes.Unavailable:
 		return "check --address, --exchange-id and --bundle, that the exchange runs, and with \"kuasheng certs show\" that your SVID is valid"
 	case codes.DeadlineExceeded:
-		return "try again, or give it longer with --timeout; the access may be on record"
+		return "the access may be on record without its name having come: " + lookUp + "; or give it longer with --timeout"
 	case codes.Unimplemented:
 		return "the server is not an exchange, or an older one: check --address"
 	default:

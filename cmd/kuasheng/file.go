@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // readBounded reads a file of at most limit bytes, or stdin for "-" where the command takes it. Errors never quote content.
@@ -60,6 +61,18 @@ func replaceDurable(path string, data []byte) error {
 	}
 	if err := os.Rename(temporary, path); err != nil {
 		return fmt.Errorf("putting a file in place: %w", err)
+	}
+	return syncDirectory(path)
+}
+
+// syncDirectory makes the name of a file durable: a file that was synced may still be gone after a crash if its directory was not.
+func syncDirectory(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("opening a directory: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("making the name of %q durable: %w", path, err)
 	}
 	return nil
 }

@@ -156,7 +156,8 @@ func newLogs(t *testing.T) map[string]string {
 	return map[string]string{"LOGDIR": dir, "TAMPERED": tampered, "LOGDIRKEY": public, "CHECKPOINT": checkpoint}
 }
 
-// commands are the scripts' own: "usage" and "fails" run a command that must end with 2 and 1, "tear" leaves half a row at the end of a file.
+// commands are the scripts' own: "usage" and "fails" run a command that must end with 2 and 1, "tear" leaves half a row at the end of a file, "alter"
+// turns one bit of its first value.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	ends := func(want int) func(*testscript.TestScript, bool, []string) {
 		return func(ts *testscript.TestScript, _ bool, args []string) {
@@ -170,6 +171,11 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"usage": ends(exitUsage),
 		"fails": ends(exitFailure),
+		"alter": func(ts *testscript.TestScript, _ bool, args []string) {
+			data := []byte(ts.ReadFile(args[0]))
+			data[len(`{"name":"`)] ^= 1
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+		},
 		"tear": func(ts *testscript.TestScript, _ bool, args []string) {
 			f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_APPEND, 0)
 			ts.Check(err)

@@ -62,7 +62,7 @@ func newProfileTopic() *cobra.Command {
   svid: housing-portal/svid.pem          # file names are relative to the profile
   key: housing-portal/svid.key
   bundle: exchange.pem
-  log_key: exchange.example/log+1a2b3c4d+…   # by hand from the exchange's operator
+  log_key: exchange.example/access+1a2b3c4d+…   # by hand from the exchange's operator
   journal_keys:                          # optional: provinces' journals that you trust by key, not by the registry
     - henan.example/journal/1+5e6f7a8b+…
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -25,7 +24,8 @@ func showAnswer(w io.Writer, format string, fields []string, a *client.Answer) e
 		if err != nil {
 			return err
 		}
-		return showRaw(w, b)
+		_, err = w.Write(b)
+		return err
 	}
 	if t, ok := answerTable(fields, a.Response.GetMediaType(), a.Bytes()); ok {
 		return t.write(w)
@@ -79,9 +79,6 @@ func answerJSON(a *client.Answer) ([]byte, error) {
 	if err := json.Unmarshal(rest, &all); err != nil {
 		return nil, fmt.Errorf("encoding the result: %w", err)
 	}
-	if all["answer"], err = inline(a.Response.GetMediaType(), a.Bytes()); err != nil {
-		return nil, err
-	}
 	if e := a.Evidence; e != nil {
 		if all["verified"], err = encode(verifiedJSON{
 			Access: e.Access, Intent: e.Intent, Answer: e.Answer, JournalKeyPinned: e.Pinned,
@@ -89,7 +86,11 @@ func answerJSON(a *client.Answer) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return encode(all)
+	b, err := encode(all)
+	if err != nil {
+		return nil, err
+	}
+	return withAnswer(b, a.Bytes())
 }
 
 // verifiedJSON says what was proven, as -o json prints it.
@@ -98,14 +99,6 @@ type verifiedJSON struct {
 	Intent           client.Place `json:"intent"`
 	Answer           client.Place `json:"answer"`
 	JournalKeyPinned bool         `json:"journalKeyPinned"`
-}
-
-// inline is JSON as it is and anything else as base64.
-func inline(mediaType string, answer []byte) (json.RawMessage, error) {
-	if strings.HasSuffix(mediaType, "json") && json.Valid(answer) {
-		return answer, nil
-	}
-	return encode(answer)
 }
 
 // encode is json.Marshal without the escapes that only HTML needs.

@@ -28,7 +28,7 @@ Keep the receipt (--receipt FILE) with the case: it proves later, to anybody and
 answered. It does not hold the answer, but salts with which its holder can try values: keep it as carefully as the answer.`,
 		Example: `  echo "id_number=$ID" | kuasheng query provinces/410000/resources/307410000001-000001 --field name --field deposit --param-file - \
     --purpose housing-loan-review --basis consent --item 000117005001 --case HZ-2026-1 --receipt HZ-2026-1.json
-  kuasheng audit verify-receipt HZ-2026-1.json --key "exchange.example/log+…" --key "henan.example/journal/1+…"`,
+  kuasheng audit verify-receipt HZ-2026-1.json --key "exchange.example/access+…" --key "henan.example/journal/1+…"`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: conn.completeResources,
 	}
@@ -50,7 +50,7 @@ answered. It does not hold the answer, but salts with which its holder can try v
 			}
 			a, err := c.Query(cmd.Context(), req)
 			if err != nil {
-				return errors.Join(err, save.abandon())
+				return errors.Join(asAsked(err, req.GetRequestId()), save.abandon())
 			}
 			if err := save.write(receiptOf(a.Response)); err != nil {
 				return err

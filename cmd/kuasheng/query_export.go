@@ -72,10 +72,14 @@ func export(cmd *cobra.Command, c *client.Client, req *queryv1.ExportResourceReq
 		progress.at(rows)
 		return d.take(data)
 	}, client.OnBegin(d.begin))
+	err = asAsked(err, req.GetRequestId())
 	var cut *client.CutError
 	switch {
 	case errors.As(err, &cut):
 		err = hinted{err, fmt.Sprintf("the rows received are kept: repeat the command with --resume (%d rows so far)", cut.Part.Rows)}
+		return nil, errors.Join(err, d.close())
+	case errors.Is(err, client.ErrChanged):
+		err = hinted{err, fmt.Sprintf("do not use the rows received: remove %q and %q, and repeat the command without --resume", d.f.Name(), d.notePath())}
 		return nil, errors.Join(err, d.close())
 	case errors.Is(err, client.ErrEvidence):
 		err = hinted{err, fmt.Sprintf("do not use %q; it is kept for whoever looks into this", d.f.Name())}

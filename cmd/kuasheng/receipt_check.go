@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/kuasheng/kuasheng/exchange/client"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
@@ -20,6 +23,8 @@ var errKept = errors.New("it is not what is on record")
 type receiptCheck struct {
 	keys  map[string]note.Verifier
 	found []finding
+	// missing is what the receipts cover and nobody gave: a reader must not take it for verified.
+	missing []finding
 	// intent and answer are proven by file, where there are such.
 	intent evidence.Proven
 	answer evidence.Proven
@@ -38,7 +43,7 @@ type finding struct {
 func (c *receiptCheck) file(f receiptFile) error {
 	switch {
 	case f.response != nil:
-		return c.response(f.response)
+		return c.response(f)
 	case f.access != nil:
 		key, err := c.key(f.access.GetReceipt())
 		if err != nil {
@@ -58,7 +63,8 @@ func (c *receiptCheck) file(f receiptFile) error {
 	}
 }
 
-func (c *receiptCheck) response(r *queryv1.QueryResourceResponse) (err error) {
+func (c *receiptCheck) response(f receiptFile) (err error) {
+	r := f.response
 	if c.intent, err = c.receipt("permission", r.GetIntentReceipt()); err != nil {
 		return err
 	}
@@ -74,7 +80,48 @@ func (c *receiptCheck) response(r *queryv1.QueryResourceResponse) (err error) {
 	case intent.GetJournalOrigin() != c.answer.Checkpoint.Origin:
 		return fmt.Errorf("%w: the intent names the journal %.255q", evidence.ErrReceipt, intent.GetJournalOrigin())
 	}
-	return evidence.CheckAnswer(c.intent, answer, nil)
+	if err := evidence.CheckAnswer(c.intent, answer, nil); err != nil {
+		return err
+	}
+	return c.described(f, answer)
+}
+
+// described compares what the file says beside its receipts with the records: people read it, so whoever falsifies a file would write there.
+func (c *receiptCheck) described(f receiptFile, answer *auditv1.Answer) error {
+	r, state := f.response, answer.GetState()
+	for _, said := range []struct {
+		what string
+		same bool
+	}{
+		{"name of the access", r.GetAccess() == fmt.Sprintf("accesses/%d", c.intent.Index)},
+		{"state", state == auditv1.AnswerState_ANSWER_STATE_ANSWERED || state == auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED},
+		{"media type", r.GetMediaType() == answer.GetMediaType()},
+		{"first row", answer.GetFromRow() == c.intent.Record.GetIntent().GetFromRow()},
+		// The record of a resumed export counts its own part, the file the whole.
+		{"row count", r.GetRowCount() == answer.GetFromRow()+answer.GetRowCount()},
+		{"list of masked fields", slices.Equal(r.GetMaskedFields(), answer.GetFieldsMasked())},
+		{"statement of what was verified", f.claim == nil || c.claimed(f)},
+	} {
+		if !said.same {
+			return fmt.Errorf("the file's %s: %w", said.what, errKept)
+		}
+	}
+	return nil
+}
+
+// claimed compares what the client said it verified with what is verified now. How the client came by the
+// journal's key nobody can tell afterwards: pin it by giving --key from elsewhere.
+func (c *receiptCheck) claimed(f receiptFile) bool {
+	var claim verifiedJSON
+	d := json.NewDecoder(bytes.NewReader(f.claim))
+	d.DisallowUnknownFields()
+	if d.Decode(&claim) != nil {
+		return false
+	}
+	at := func(p evidence.Proven, said client.Place) bool {
+		return said == client.Place{Origin: p.Checkpoint.Origin, Index: p.Index, TreeSize: p.Checkpoint.Size}
+	}
+	return claim.Access == f.response.GetAccess() && at(c.intent, claim.Intent) && at(c.answer, claim.Answer)
 }
 
 func (c *receiptCheck) key(r *auditv1.Receipt) (note.Verifier, error) {
@@ -101,45 +148,79 @@ func (c *receiptCheck) receipt(what string, r *auditv1.Receipt) (evidence.Proven
 	return p, nil
 }
 
-// kept compares the answer and the parameters that the holder kept with the digests on record.
-func (c *receiptCheck) kept(cmd *cobra.Command, r *queryv1.QueryResourceResponse, answer, params string) error {
-	if answer == "" && params == "" {
+// kept compares the answer and the parameters that the holder kept with the digests on record, and notes what nobody gave.
+func (c *receiptCheck) kept(cmd *cobra.Command, f receiptFile, answer, params string) error {
+	if f.response == nil {
+		if answer != "" || params != "" {
+			return usagef("--answer and --param-file go with what query saved")
+		}
 		return nil
 	}
-	if r == nil {
-		return usagef("--answer and --param-file go with what query saved")
+	if err := c.keptAnswer(f, answer); err != nil {
+		return err
 	}
-	if answer != "" {
-		data, err := readBounded(answer, nil, maxKept)
+	if params == "" {
+		c.open("parameters", "not in the file: give them with --param-file")
+		return nil
+	}
+	data, err := readBounded(params, cmd.InOrStdin(), maxParameters)
+	if err != nil {
+		return err
+	}
+	parameters := map[string]string{}
+	if err := parseParameters(parameters, data); err != nil {
+		return fmt.Errorf("--param-file: %w", err)
+	}
+	if !bytes.Equal(evidence.ParametersDigest(f.response.GetParametersSalt(), parameters), c.intent.Record.GetIntent().GetParametersDigest()) {
+		return fmt.Errorf("--param-file: %w", errKept)
+	}
+	c.found = append(c.found, finding{What: "parameters", Detail: fmt.Sprintf("%d of them", len(parameters))})
+	return nil
+}
+
+// keptAnswer compares the answer in the file, the one given by --answer, or both.
+func (c *receiptCheck) keptAnswer(f receiptFile, path string) error {
+	if f.answer == nil && path == "" {
+		c.open("answer's bytes", "not in the file: give them with --answer, as printed by -o raw or exported")
+		return nil
+	}
+	if f.answer != nil {
+		size, ok := c.same(f.response, spellings(f.answer))
+		if !ok {
+			return fmt.Errorf("the answer in the file: %w; if a program only rewrote its JSON, give the exact bytes with --answer and take it out of the file", errKept)
+		}
+		c.found = append(c.found, finding{What: "answer's bytes", Detail: fmt.Sprintf("%d bytes, in the file", size)})
+	}
+	if path != "" {
+		data, err := readBounded(path, nil, maxKept)
 		if err != nil {
 			return err
 		}
-		digest := evidence.AnswerDigest(r.GetAnswerSalt(), r.GetMediaType(), data)
-		if err := evidence.CheckAnswer(c.intent, c.answer.Record.GetAnswer(), digest); err != nil {
-			return fmt.Errorf("--answer: %w: %w", errKept, err)
+		if _, ok := c.same(f.response, [][]byte{data}); !ok {
+			return fmt.Errorf("--answer: %w", errKept)
 		}
-		c.found = append(c.found, finding{What: "answer's bytes", Detail: fmt.Sprintf("%d bytes", len(data))})
-	}
-	if params != "" {
-		data, err := readBounded(params, cmd.InOrStdin(), maxParameters)
-		if err != nil {
-			return err
-		}
-		parameters := map[string]string{}
-		if err := parseParameters(parameters, data); err != nil {
-			return fmt.Errorf("--param-file: %w", err)
-		}
-		if !bytes.Equal(evidence.ParametersDigest(r.GetParametersSalt(), parameters), c.intent.Record.GetIntent().GetParametersDigest()) {
-			return fmt.Errorf("--param-file: %w", errKept)
-		}
-		c.found = append(c.found, finding{What: "parameters", Detail: fmt.Sprintf("%d of them", len(parameters))})
+		c.found = append(c.found, finding{What: "answer's bytes", Detail: fmt.Sprintf("%d bytes, given by --answer", len(data))})
 	}
 	return nil
 }
 
+// same finds the spelling of an answer whose digest is on record.
+func (c *receiptCheck) same(r *queryv1.QueryResourceResponse, spellings [][]byte) (size int, ok bool) {
+	for _, s := range spellings {
+		if evidence.CheckAnswer(c.intent, c.answer.Record.GetAnswer(), evidence.AnswerDigest(r.GetAnswerSalt(), r.GetMediaType(), s)) == nil {
+			return len(s), true
+		}
+	}
+	return 0, false
+}
+
+func (c *receiptCheck) open(what, detail string) {
+	c.missing = append(c.missing, finding{What: what, Detail: detail})
+}
+
 func (c *receiptCheck) show(cmd *cobra.Command, format string) error {
 	if format == "json" {
-		b, err := encode(map[string]any{"verified": c.found})
+		b, err := encode(map[string]any{"verified": c.found, "notCompared": append([]finding{}, c.missing...)})
 		if err != nil {
 			return err
 		}
@@ -153,22 +234,8 @@ func (c *receiptCheck) show(cmd *cobra.Command, format string) error {
 		}
 		t.add(f.What, f.Log, fmt.Sprint(f.Index), fmt.Sprint(f.Size), f.Detail)
 	}
-	return t.write(cmd.OutOrStdout())
-}
-
-// recordDetail is a record in one line.
-func recordDetail(r *auditv1.Record) string {
-	when := moment(r.GetTime())
-	switch {
-	case r.GetIntent() != nil:
-		i := r.GetIntent()
-		return fmt.Sprintf("%s %s %s: %s for %s", when, enum(i.GetVerdict(), "VERDICT_"), i.GetCaller().GetSpiffeId(), i.GetResource(), i.GetPurpose().GetCode())
-	case r.GetAnswer() != nil:
-		a := r.GetAnswer()
-		return fmt.Sprintf("%s %s: %d rows, %d bytes", when, enum(a.GetState(), "ANSWER_STATE_"), a.GetRowCount(), a.GetAnswerBytes())
-	case r.GetOutcome() != nil:
-		return fmt.Sprintf("%s %s", when, enum(r.GetOutcome().GetResult(), "RESULT_"))
-	default:
-		return fmt.Sprintf("%s read of the log by %s", when, r.GetAuditRead().GetCaller().GetSpiffeId())
+	for _, f := range c.missing {
+		t.add("NOT COMPARED", "-", "-", "-", f.What+": "+f.Detail)
 	}
+	return t.write(cmd.OutOrStdout())
 }

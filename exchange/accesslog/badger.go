@@ -1,18 +1,14 @@
 package accesslog
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
-	"golang.org/x/sys/unix"
-)
 
-// errDiskFull means that the index rests because the disk is nearly full.
-var errDiskFull = errors.New("disk is full")
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
+)
 
 const (
 	// memTable is the size of Badger's write buffer. A transaction may fill 15 % of it: see batchKeys.
@@ -21,18 +17,8 @@ const (
 	freeFloor = 8 * memTable
 )
 
-// checkRoom keeps away from the end of the disk. Badger writes through mapped files: where the disk is full that is no error but SIGBUS, and
-// the exchange would go down with its index.
-func checkRoom(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("looking up free space: %w", err)
-	}
-	if free := uint64(fs.Bavail) * uint64(fs.Bsize); free < freeFloor {
-		return fmt.Errorf("%w: the index needs %d MiB free and has %d", errDiskFull, freeFloor>>20, free>>20)
-	}
-	return nil
-}
+// room keeps away from the end of the disk: the index rests there, and the exchange goes on without it.
+func room(dir string) error { return badgerdir.Room(dir, freeFloor) }
 
 // openBadger opens the index's database.
 //
@@ -52,33 +38,17 @@ func openBadger(dir string, logger *slog.Logger) (db *badger.DB, err error) {
 		WithCompression(options.None).WithBlockCacheSize(0).
 		WithBloomFalsePositive(0). // keys that do not exist are hardly ever looked up
 		WithMetricsEnabled(false).
-		WithLogger(badgerLogger{logger})
+		WithLogger(badgerdir.Logger(logger, "index database"))
 	defer func() {
 		if r := recover(); r != nil { // Badger trusts its files in places
 			db, err = nil, fmt.Errorf("opening the index: %w: %v", errDamaged, r)
 		}
 	}()
+	if err := badgerdir.RemoveEmpty(dir); err != nil {
+		return nil, fmt.Errorf("opening the index: %w", err)
+	}
 	if db, err = badger.Open(opt); err != nil {
 		return nil, fmt.Errorf("opening the index: %w", err)
 	}
 	return db, nil
 }
-
-// badgerLogger passes on what an operator should know. Badger's own messages hold file names and sizes, never keys or values.
-type badgerLogger struct{ logger *slog.Logger }
-
-// Errorf implements badger.Logger.
-func (l badgerLogger) Errorf(format string, args ...any) {
-	l.logger.Error("index database", "message", strings.TrimSpace(fmt.Sprintf(format, args...)))
-}
-
-// Warningf implements badger.Logger.
-func (l badgerLogger) Warningf(format string, args ...any) {
-	l.logger.Warn("index database", "message", strings.TrimSpace(fmt.Sprintf(format, args...)))
-}
-
-// Infof implements badger.Logger.
-func (badgerLogger) Infof(string, ...any) {}
-
-// Debugf implements badger.Logger.
-func (badgerLogger) Debugf(string, ...any) {}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 )
 
 // errRebuild means that the database cannot be used with this log.
@@ -84,7 +86,9 @@ func (ix *index) empty() error {
 
 // renew throws the database away and opens an empty one. A crash on the way leaves less of the old one, which the next start renews.
 func (ix *index) renew() (int64, error) {
-	if err := ix.closeBadger(); err != nil {
+	if err := ix.closeBadger(); errors.Is(err, badgerdir.ErrDiskFull) {
+		return 0, err // it is open still, and there is no room for another one
+	} else if err != nil {
 		ix.logger.Warn("closing the old index", "error", err)
 	}
 	ix.db = nil
@@ -101,7 +105,7 @@ func (ix *index) closeBadger() error {
 	if ix.db == nil {
 		return nil
 	}
-	return ix.db.Close()
+	return badgerdir.Close(ix.db, ix.room)
 }
 
 // covered is how many records the index covers, as of a transaction.

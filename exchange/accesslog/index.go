@@ -34,7 +34,7 @@ type index struct {
 	logger *slog.Logger
 	db     *badger.DB             // nil before start
 	log    *segment.Log           // nil before start
-	room   func(dir string) error // checkRoom; tests fill the disk
+	room   func(dir string) error // room; tests fill the disk
 
 	queue  chan *segment.Commit
 	queued atomic.Int64 // bytes in queue
@@ -51,7 +51,7 @@ func openIndex(dir string, logger *slog.Logger) (*index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the index: %w", err)
 	}
-	return &index{dir: dir, logger: logger, room: checkRoom, queue: make(chan *segment.Commit, queueCommits)}, nil
+	return &index{dir: dir, logger: logger, room: room, queue: make(chan *segment.Commit, queueCommits)}, nil
 }
 
 // start opens the database, or a new one if it is damaged or does not belong to the log; indexes all that the log holds; and begins to take
@@ -111,8 +111,8 @@ func weight(c *segment.Commit) (n int64) {
 	return n
 }
 
-// close indexes what was offered, waits for the goroutine and closes the database. The log is closed already, so that nothing is offered
-// any more.
+// close indexes what was offered, waits for the goroutine and closes the database, unless the disk is full. The log is closed already, so
+// that nothing is offered any more.
 func (ix *index) close() error {
 	var err error
 	if ix.done != nil {

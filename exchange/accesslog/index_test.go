@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
 )
 
@@ -256,15 +257,15 @@ func TestIndexFaults(t *testing.T) {
 			for _, c := range all[:6] {
 				take(t, ix, b, c)
 			}
-			ix.room = func(string) error { return errDiskFull }
-			if err := ix.settle(ctx, b); !errors.Is(err, errDiskFull) {
-				t.Errorf("settling on a full disk: %v, want errDiskFull", err)
+			ix.room = func(string) error { return badgerdir.ErrDiskFull }
+			if err := ix.settle(ctx, b); !errors.Is(err, badgerdir.ErrDiskFull) {
+				t.Errorf("settling on a full disk: %v, want ErrDiskFull", err)
 			}
 			b.broken = true // as run has it
 			for _, c := range all[6:] {
 				take(t, ix, b, c)
 			}
-			ix.room = checkRoom
+			ix.room = room
 		}},
 		{"a write failed but persisted", func(t *testing.T, ix *index, b *batch, all []*segment.Commit) {
 			for i, c := range all {
@@ -335,12 +336,12 @@ func TestFullDiskHidesNothing(t *testing.T) {
 	f.close()
 	f.check(os.RemoveAll(f.indexDir()))
 	ix, b := f.unstarted()
-	ix.room = func(string) error { return errDiskFull }
+	ix.room = func(string) error { return badgerdir.ErrDiskFull }
 	for _, c := range commits(t, ix.log, 50) {
 		take(t, ix, b, c)
 	}
-	if err := ix.settle(context.Background(), b); !errors.Is(err, errDiskFull) {
-		t.Errorf("settling on a full disk: %v, want errDiskFull", err)
+	if err := ix.settle(context.Background(), b); !errors.Is(err, badgerdir.ErrDiskFull) {
+		t.Errorf("settling on a full disk: %v, want ErrDiskFull", err)
 	}
 	f.log = &Log{cfg: f.cfg, segment: ix.log, index: ix}
 	defer func() { f.log = nil }()

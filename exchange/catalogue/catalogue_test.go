@@ -102,7 +102,7 @@ func publish(t testing.TB, s *Store, r *cataloguev1.Resource) *cataloguev1.Resou
 func TestPublish(t *testing.T) {
 	s := newCatalogue(t)
 	in := fund()
-	in.State, in.Revision = cataloguev1.ResourceState_RESOURCE_STATE_WITHDRAWN, 99
+	in.State, in.Revision, in.Withdrawer = cataloguev1.ResourceState_RESOURCE_STATE_WITHDRAWN, 99, cataloguev1.Withdrawer_WITHDRAWER_OPERATOR
 	in.ProtoReflect().SetUnknown([]byte{0xfa, 0x3f, 1, 'x'})
 	first := publish(t, s, in)
 	if first.GetRevision() != 1 || !Published(first) || first.GetEtag() == "" || len(first.ProtoReflect().GetUnknown()) != 0 {
@@ -144,6 +144,58 @@ func TestPublish(t *testing.T) {
 	changed.Etag = ""
 	if fourth := publish(t, s, changed); fourth.GetRevision() != 4 || !Published(fourth) {
 		t.Errorf("published anew: %v", fourth)
+	}
+}
+
+// TestOperatorWithdraws holds an operator's withdrawal against a node that publishes its file again, as it does at every attachment.
+func TestOperatorWithdraws(t *testing.T) {
+	const byNode, byOperator = cataloguev1.Withdrawer_WITHDRAWER_NODE, cataloguev1.Withdrawer_WITHDRAWER_OPERATOR
+	type step func(*Store) (*cataloguev1.Resource, error)
+	name := fund().GetName()
+	changed := fund()
+	changed.Title.En = "Deposits"
+	publishes := func(r *cataloguev1.Resource) step {
+		return func(s *Store) (*cataloguev1.Resource, error) { return s.Publish(t.Context(), r) }
+	}
+	nodePublishes := func(r *cataloguev1.Resource) step {
+		return func(s *Store) (*cataloguev1.Resource, error) { return s.PublishByNode(t.Context(), r) }
+	}
+	withdraws := func(s *Store) (*cataloguev1.Resource, error) { return s.Withdraw(t.Context(), name, "") }
+	nodeWithdraws := func(s *Store) (*cataloguev1.Resource, error) { return s.WithdrawByNode(t.Context(), name, "") }
+	for _, c := range []struct {
+		name     string
+		steps    []step
+		by       cataloguev1.Withdrawer // 0: it is published
+		revision int64
+	}{
+		{"the node says the same again", []step{withdraws, nodePublishes(fund()), nodePublishes(fund())}, byOperator, 2},
+		{"the node says something else", []step{withdraws, nodePublishes(changed)}, 0, 3},
+		{"and that is withdrawn too", []step{withdraws, nodePublishes(changed), withdraws, nodePublishes(changed)}, byOperator, 4},
+		{"the operator publishes it", []step{withdraws, publishes(fund()), nodePublishes(fund())}, 0, 3},
+		{"the entry left the file and came back", []step{nodeWithdraws, nodePublishes(fund())}, 0, 3},
+		{"it left the file, and an operator withdraws it as well", []step{nodeWithdraws, withdraws, nodePublishes(fund())}, byOperator, 3},
+		{"an operator withdrew it before it left the file", []step{withdraws, nodeWithdraws, nodePublishes(fund())}, byOperator, 2},
+		{"it left the file", []step{nodeWithdraws, nodeWithdraws}, byNode, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newCatalogue(t)
+			if _, err := s.PublishByNode(t.Context(), fund()); err != nil {
+				t.Fatal(err)
+			}
+			var last *cataloguev1.Resource
+			for _, do := range c.steps {
+				var err error
+				if last, err = do(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if last.GetWithdrawer() != c.by || Published(last) != (c.by == 0) || last.GetRevision() != c.revision {
+				t.Errorf("%v by %v, revision %d; want by %v, revision %d", last.GetState(), last.GetWithdrawer(), last.GetRevision(), c.by, c.revision)
+			}
+			if got, _ := s.Get(name); !proto.Equal(got, last) {
+				t.Error("what was returned is not what is kept")
+			}
+		})
 	}
 }
 

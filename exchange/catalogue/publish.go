@@ -12,11 +12,21 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Publish makes an entry, or changes it, or publishes it again after it was withdrawn, and returns it. Publishing what is published
-// already changes nothing. With an etag in the entry it does so only if the entry is still at that version. It refuses with
+// Publish makes an entry for an operator, or changes it, or publishes it again after it was withdrawn, and returns it. Publishing what is
+// published already changes nothing. With an etag in the entry it does so only if the entry is still at that version. It refuses with
 // ARGUMENT_INVALID, IDENTITY_NUMBER_IN_TEXT, RULE_VIOLATED or ETAG_MISMATCH. Whether the caller may is not asked here.
 func (s *Store) Publish(ctx context.Context, in *cataloguev1.Resource) (*cataloguev1.Resource, error) {
-	content, err := content(in)
+	return s.publish(ctx, in, cataloguev1.Withdrawer_WITHDRAWER_OPERATOR)
+}
+
+// PublishByNode is Publish for a node, which says what its file says whenever it attaches: it brings back what an operator has withdrawn only
+// with other content, or every renewal of its SVID would undo the operator's decision.
+func (s *Store) PublishByNode(ctx context.Context, in *cataloguev1.Resource) (*cataloguev1.Resource, error) {
+	return s.publish(ctx, in, cataloguev1.Withdrawer_WITHDRAWER_NODE)
+}
+
+func (s *Store) publish(ctx context.Context, in *cataloguev1.Resource, by cataloguev1.Withdrawer) (*cataloguev1.Resource, error) {
+	content, err := contentOf(in)
 	if err != nil {
 		return nil, err
 	}
@@ -29,20 +39,39 @@ func (s *Store) Publish(ctx context.Context, in *cataloguev1.Resource) (*catalog
 		if old == nil {
 			next.PublishTime = timestamppb.New(s.now())
 		}
+		if by < old.GetWithdrawer() {
+			kept, err := contentOf(old)
+			if err != nil {
+				return nil, err
+			}
+			if proto.Equal(kept, content) {
+				return proto.CloneOf(old), nil
+			}
+		}
 		next.State = cataloguev1.ResourceState_RESOURCE_STATE_PUBLISHED
 		return next, nil
 	})
 }
 
-// Withdraw takes an entry out of use and returns it. Withdrawing what is withdrawn already changes nothing. It refuses with NOT_FOUND or
-// ETAG_MISMATCH. Whether the caller may is not asked here.
+// Withdraw takes an entry out of use for an operator and returns it. Withdrawing what an operator has withdrawn already changes nothing. It
+// refuses with NOT_FOUND or ETAG_MISMATCH. Whether the caller may is not asked here.
 func (s *Store) Withdraw(ctx context.Context, name, etag string) (*cataloguev1.Resource, error) {
+	return s.withdraw(ctx, name, etag, cataloguev1.Withdrawer_WITHDRAWER_OPERATOR)
+}
+
+// WithdrawByNode is Withdraw for a node. An entry that an operator has withdrawn stays the operator's.
+func (s *Store) WithdrawByNode(ctx context.Context, name, etag string) (*cataloguev1.Resource, error) {
+	return s.withdraw(ctx, name, etag, cataloguev1.Withdrawer_WITHDRAWER_NODE)
+}
+
+func (s *Store) withdraw(ctx context.Context, name, etag string, by cataloguev1.Withdrawer) (*cataloguev1.Resource, error) {
 	return s.change(ctx, name, etag, func(old *cataloguev1.Resource) (*cataloguev1.Resource, error) {
 		if old == nil {
 			return nil, refusal.About(auditv1.Reason_REASON_NOT_FOUND, "name", "no such resource")
 		}
 		next := proto.CloneOf(old)
 		next.State = cataloguev1.ResourceState_RESOURCE_STATE_WITHDRAWN
+		next.Withdrawer = max(by, old.GetWithdrawer())
 		return next, nil
 	})
 }
@@ -85,8 +114,8 @@ func (s *Store) change(ctx context.Context, name, etag string, edit func(*catalo
 	}
 }
 
-// content copies what a caller may set. Fields that this program does not know are dropped: nobody has checked what they hold.
-func content(in *cataloguev1.Resource) (*cataloguev1.Resource, error) {
+// contentOf copies what a caller may set. Fields that this program does not know are dropped: nobody has checked what they hold.
+func contentOf(in *cataloguev1.Resource) (*cataloguev1.Resource, error) {
 	data, err := state.Encode(in)
 	if err != nil {
 		return nil, err
@@ -95,6 +124,6 @@ func content(in *cataloguev1.Resource) (*cataloguev1.Resource, error) {
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, r); err != nil {
 		return nil, err
 	}
-	r.State, r.Revision, r.Etag, r.PublishTime, r.UpdateTime = 0, 0, "", nil, nil
+	r.State, r.Withdrawer, r.Revision, r.Etag, r.PublishTime, r.UpdateTime = 0, 0, 0, "", nil, nil
 	return r, nil
 }

@@ -5,7 +5,7 @@
 //		Address:  "exchange.example:8443",
 //		Exchange: exchangeID, // certs.ParseID("spiffe://exchange.example/exchange")
 //		Identity: certs.Files{SVID: "svid.pem", Key: "svid.key", Bundles: map[string]string{"exchange.example": "exchange.pem"}},
-//		LogKey:   "exchange.example/log+…", // by hand from the exchange's operator
+//		LogKey:   "exchange.example/access+…", // by hand from the exchange's operator
 //	})
 //	defer c.Close()
 //	answer, err := c.Query(ctx, &queryv1.QueryResourceRequest{…})
@@ -45,5 +45,5 @@
 // Nothing is retried behind the caller's back: each query is an access on record. Connections are re-established by gRPC with backoff, and
 // made anew when the SVID is renewed. Nothing here logs or puts into an error any payload or parameter.
 //
-// Reading order: config.go, client.go, query.go, verify.go (the steps above), journal.go, history.go, export.go, resume.go, connection.go.
+// Reading order: config.go, client.go, argument.go, query.go, verify.go (the steps above), journal.go, history.go, export.go, resume.go, connection.go.
 package client

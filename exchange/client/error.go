@@ -21,6 +21,12 @@ var (
 	ErrJournalKey = errors.New("journal key not available")
 	// ErrCut means that an export ended before its end. The error is a [*CutError], which says how to go on.
 	ErrCut = errors.New("export was cut")
+	// ErrChanged means that a resumed export does not make a whole with the part before it: the data may have changed in between, which is
+	// normal, and resuming once more does not help: export anew. Nobody can tell it from rows that were altered on either side, so they are not
+	// to be used.
+	ErrChanged = errors.New("the data may have changed since the first part")
+	// ErrArgument means that a call cannot be made as asked; the text names the argument. Nothing was asked, and nothing is on record.
+	ErrArgument = errors.New("invalid argument")
 	// ErrProtocol means that a server sent what the protocol does not allow.
 	ErrProtocol = errors.New("protocol broken")
 )

@@ -47,13 +47,31 @@ func OnBegin(f func(Part) error) ExportOption { return func(e *export) { e.begin
 
 // Export asks one resource for many rows. It hands runs of whole rows (JSON Lines) to take, in order; take must not keep the slice. The rows are
 // provisional until Export returns without an error: only then the digest over all of them is proven. Errors are those of Query, and a
-// [*CutError] for an export that ended early, also because take failed; then nothing of that run counts as received.
+// [*CutError] for an export that ended early, also because take failed; then nothing of that run counts as received. ErrArgument means that nothing
+// was asked.
 func (c *Client) Export(ctx context.Context, req *queryv1.ExportResourceRequest, take func(rows []byte, n int64) error, opts ...ExportOption) (*ExportResult, error) {
 	if req.GetResume() != nil {
 		return nil, fmt.Errorf("exporting %.128q: %w: a resumption goes by Resume, which has the rows before it", req.GetResource(), ErrProtocol)
 	}
-	e := &export{take: take}
-	return c.export(ctx, req, e, opts)
+	if err := checkExport(req, take); err != nil {
+		return nil, err
+	}
+	return c.export(ctx, req, &export{take: take}, opts)
+}
+
+// checkExport refuses what would fail when the first row comes, with the access on record.
+func checkExport(req *queryv1.ExportResourceRequest, take func([]byte, int64) error) error {
+	err := checkText(req.ProtoReflect())
+	switch {
+	case req == nil:
+		err = fmt.Errorf("%w: no request", ErrArgument)
+	case take == nil:
+		err = fmt.Errorf("%w: take: nobody takes the rows", ErrArgument)
+	}
+	if err != nil {
+		return fmt.Errorf("exporting %.128q: %w", req.GetResource(), err)
+	}
+	return nil
 }
 
 // export is the state of one export. Only the goroutine that called Export uses it.
@@ -63,6 +81,7 @@ type export struct {
 
 	call    *call
 	part    Part
+	before  Part      // what an earlier access received; empty where nothing is resumed
 	digest  hash.Hash // over everything from row 0; nil before the header
 	header  *queryv1.ExportHeader
 	intent  evidence.Proven
@@ -77,7 +96,7 @@ func (c *Client) export(ctx context.Context, req *queryv1.ExportResourceRequest,
 	e.call = c.exportCall(req)
 	if err := c.receive(ctx, req, e); err != nil {
 		err = fmt.Errorf("exporting %.128q: %w", req.GetResource(), err)
-		if e.header != nil && !errors.Is(err, ErrEvidence) {
+		if e.header != nil && !errors.Is(err, ErrEvidence) && !errors.Is(err, ErrChanged) {
 			return nil, &CutError{Part: e.part, Err: err}
 		}
 		return nil, err
@@ -112,7 +131,7 @@ func (c *Client) receive(ctx context.Context, req *queryv1.ExportResourceRequest
 			if errors.Is(context.Cause(ctx), ErrStalled) {
 				return fmt.Errorf("%w: %w", ErrStalled, err)
 			}
-			return err
+			return e.ended(err)
 		}
 		// What take does with its rows is no silence of the exchange.
 		stalled.Stop()
@@ -122,6 +141,14 @@ func (c *Client) receive(ctx context.Context, req *queryv1.ExportResourceRequest
 		stalled.Reset(c.stall)
 	}
 	return end(stream)
+}
+
+// ended tells rows that have become fewer, which no resumption will bring back, from an export that was cut.
+func (e *export) ended(err error) error {
+	if r, ok := RefusalOf(err); ok && e.header != nil && e.before.Rows > 0 && r.Reason == auditv1.Reason_REASON_MODE_NOT_OFFERED {
+		return fmt.Errorf("%w: the province has fewer rows now than the %d received: export anew: %w", ErrChanged, e.before.Rows, err)
+	}
+	return err
 }
 
 // end waits for the end of the stream. The whole is proven by then: an error that comes after it takes nothing back.
@@ -217,13 +244,15 @@ func (c *Client) onTrailer(ctx context.Context, e *export, t *queryv1.ExportTrai
 		}
 		answer := ended.Record.GetAnswer()
 		if err := evidence.CheckAnswer(e.intent, answer, e.digest.Sum(nil)); err != nil {
-			if e.call.fromRow > 0 {
-				err = fmt.Errorf("%w; the data may have changed since the first part: export anew", err)
+			if e.before.Rows > 0 {
+				err = fmt.Errorf("%w: both parts together are not what the province digested: export anew: %w", ErrChanged, err)
 			}
 			return v.fail(StepContent, access, err)
 		}
-		if answer.GetRowCount() != e.part.Rows {
-			return v.fail(StepContent, access, errors.New("the rows differ from the record's"))
+		// The record counts what left in this access, without what was received before it.
+		rows, size := e.part.Rows-e.before.Rows, e.part.Bytes-e.before.Bytes
+		if answer.GetFromRow() != e.before.Rows || answer.GetRowCount() != rows || answer.GetAnswerBytes() != size {
+			return v.fail(StepContent, access, errors.New("first row, rows or bytes differ from the record's"))
 		}
 		e.proof = newEvidence(access, e.intent, ended, pinned)
 	}

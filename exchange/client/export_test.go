@@ -68,6 +68,17 @@ func TestResume(t *testing.T) {
 		{"honest", func(*clienttest.Exchange, *client.Part, *[]byte) {}, nil},
 		{"row altered here", func(_ *clienttest.Exchange, _ *client.Part, b *[]byte) { (*b)[3] ^= 1 }, client.ErrEvidence},
 		{"row changed there", func(e *clienttest.Exchange, _ *client.Part, _ *[]byte) { e.Rows[0]["name"] = "new" }, client.ErrEvidence},
+		{"change said to be one", func(e *clienttest.Exchange, _ *client.Part, _ *[]byte) { e.Rows[0]["name"] = "new" }, client.ErrChanged},
+		{"fewer rows there", func(e *clienttest.Exchange, _ *client.Part, _ *[]byte) { e.Rows = e.Rows[:3] }, client.ErrChanged},
+		{"rows of the whole on record", func(e *clienttest.Exchange, _ *client.Part, _ *[]byte) {
+			e.OnAnswer = ended(func(a *auditv1.Answer) { a.RowCount += 4 })
+		}, client.ErrEvidence},
+		{"bytes of the whole on record", func(e *clienttest.Exchange, p *client.Part, _ *[]byte) {
+			e.OnAnswer = ended(func(a *auditv1.Answer) { a.AnswerBytes += p.Bytes })
+		}, client.ErrEvidence},
+		{"end from another row", func(e *clienttest.Exchange, _ *client.Part, _ *[]byte) {
+			e.OnAnswer = ended(func(a *auditv1.Answer) { a.FromRow = 0 })
+		}, client.ErrEvidence},
 		{"rows lost here", func(_ *clienttest.Exchange, _ *client.Part, b *[]byte) { *b = (*b)[:20] }, client.ErrPart},
 		{"rows miscounted", func(_ *clienttest.Exchange, p *client.Part, _ *[]byte) { p.Rows-- }, client.ErrPart},
 		{"no salt", func(_ *clienttest.Exchange, p *client.Part, _ *[]byte) { p.AnswerSalt = nil }, client.ErrPart},
@@ -89,10 +100,80 @@ func TestResume(t *testing.T) {
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("error = %v, want %v", err, tt.want)
 			}
-			if err == nil && (r.Rows != exportRows || r.Bytes != int64(got.Len())) {
+			if errors.Is(err, client.ErrCut) {
+				t.Errorf("error = %v, which no further resumption mends", err)
+			}
+			if err != nil {
+				return
+			}
+			if r.Rows != exportRows || r.Bytes != int64(got.Len()) {
 				t.Errorf("result = %+v of %d bytes", r.Part, got.Len())
 			}
+			// On record is what left in this access; the trailer counts the whole.
+			if a := r.Evidence.AnswerRecord.GetAnswer(); a.GetFromRow() != 4 || a.GetRowCount() != exportRows-4 ||
+				a.GetAnswerBytes() != r.Bytes-part.Bytes || r.Trailer.GetRowCount() != exportRows {
+				t.Errorf("on record %v, in the trailer %d rows", a, r.Trailer.GetRowCount())
+			}
 		})
+	}
+}
+
+// ended lies in the record of an export's end only.
+func ended(lie func(*auditv1.Answer)) func(*auditv1.Answer) {
+	return func(a *auditv1.Answer) {
+		if a.GetState() == auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED {
+			lie(a)
+		}
+	}
+}
+
+// TestArguments: what cannot be asked is found before anything is on record, and says where without quoting it.
+func TestArguments(t *testing.T) {
+	e := exporting(t)
+	c := dial(t, config(t, e))
+	const bad = "51010018800101001X\xff"
+	take := func([]byte, int64) error { return nil }
+	queries := func(change func(*queryv1.ExportResourceRequest)) error {
+		x := exportRequest()
+		change(x)
+		_, err := c.Query(t.Context(), &queryv1.QueryResourceRequest{
+			Resource: x.GetResource(), Fields: x.GetFields(), Parameters: x.GetParameters(), Purpose: x.GetPurpose(), Operator: x.GetOperator(),
+		})
+		if _, other := c.Export(t.Context(), x, take); !errors.Is(other, client.ErrArgument) {
+			t.Errorf("export: error = %v, want ErrArgument", other)
+		}
+		return err
+	}
+	for _, tt := range []struct {
+		name, where string
+		change      func(*queryv1.ExportResourceRequest)
+	}{
+		{"value", `parameters["since"]`, func(r *queryv1.ExportResourceRequest) { r.Parameters["since"] = bad }},
+		{"name", "a name in parameters", func(r *queryv1.ExportResourceRequest) { r.Parameters[bad] = "" }},
+		{"number as a name", "parameters[(withheld)]", func(r *queryv1.ExportResourceRequest) { r.Parameters["51010018800101001X"] = bad }},
+		{"field", "fields[0]", func(r *queryv1.ExportResourceRequest) { r.Fields[0] = bad }},
+		{"operator", "operator", func(r *queryv1.ExportResourceRequest) { r.Operator = bad }},
+		{"purpose", "cause", func(r *queryv1.ExportResourceRequest) { r.Purpose.Cause = bad }},
+	} {
+		err := queries(tt.change)
+		if !errors.Is(err, client.ErrArgument) || !strings.Contains(err.Error(), tt.where+":") || strings.Contains(err.Error(), bad[:18]) {
+			t.Errorf("%s: error = %v", tt.name, err)
+		}
+	}
+	part := client.Part{Rows: 1, Bytes: 2, AnswerSalt: make([]byte, 16)}
+	_, noTaker := c.Export(t.Context(), exportRequest(), nil)
+	_, noRequest := c.Export(t.Context(), nil, take)
+	_, resumed := c.Resume(t.Context(), exportRequest(), part, strings.NewReader("x\n"), nil)
+	for _, err := range []error{noTaker, noRequest, resumed} {
+		if !errors.Is(err, client.ErrArgument) {
+			t.Errorf("error = %v, want ErrArgument", err)
+		}
+	}
+	if _, err := c.Resume(t.Context(), exportRequest(), part, nil, take); !errors.Is(err, client.ErrPart) {
+		t.Errorf("error = %v, want ErrPart", err)
+	}
+	if n := e.Log.Size(); n != 0 {
+		t.Errorf("%d records in the log", n)
 	}
 }
 

@@ -52,11 +52,14 @@ func newEvidence(access string, intent, answer evidence.Proven, pinned bool) *Ev
 }
 
 // Query asks one resource one question and verifies the evidence before it returns the answer. It makes one call and never a second one by
-// itself: each is an access on record. Errors: a refusal (see RefusalOf), ErrEvidence, ErrJournalKey, or a gRPC status where the exchange was
-// not reached.
+// itself: each is an access on record. Errors: a refusal (see RefusalOf), ErrEvidence, ErrJournalKey, a gRPC status where the exchange did not
+// answer (the access may be on record, and data may have left the province), or ErrArgument where nothing was asked.
 func (c *Client) Query(ctx context.Context, req *queryv1.QueryResourceRequest) (*Answer, error) {
 	if req == nil {
 		return nil, fmt.Errorf("querying: %w: no request", ErrProtocol)
+	}
+	if err := checkText(req.ProtoReflect()); err != nil {
+		return nil, fmt.Errorf("querying %.128q: %w", req.GetResource(), err)
 	}
 	resp, err := c.queries().QueryResource(ctx, req)
 	if err != nil {

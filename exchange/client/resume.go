@@ -21,15 +21,19 @@ const rereadBlock = 256 << 10
 
 // Resume goes on with an export that was cut. Received gives the part's rows again, exactly as they were handed over; they are hashed and not
 // handed over a second time. The request must be that of the first part. A resumed export is an access of its own, and the digest at its
-// end is over the whole: data that changed in between, or rows that were altered here, show as ErrEvidence. A part without rows begins anew.
+// end is over the whole: data that changed in between, or rows that were altered here, show as ErrChanged inside ErrEvidence, and rows that have
+// become fewer as ErrChanged alone. Then only an export from the beginning helps. A part without rows begins anew.
 func (c *Client) Resume(ctx context.Context, req *queryv1.ExportResourceRequest, part Part, received io.Reader, take func(rows []byte, n int64) error, opts ...ExportOption) (*ExportResult, error) {
 	if part.Rows == 0 {
 		return c.Export(ctx, req, take, opts...)
 	}
-	if part.Rows < 0 || part.Bytes < part.Rows || len(part.AnswerSalt) != evidence.SaltSize {
+	if err := checkExport(req, take); err != nil {
+		return nil, err
+	}
+	if received == nil || part.Rows < 0 || part.Bytes < part.Rows || len(part.AnswerSalt) != evidence.SaltSize {
 		return nil, fmt.Errorf("resuming export of %.128q: %w: not a part", req.GetResource(), ErrPart)
 	}
-	e := &export{take: take, part: part, digest: evidence.AnswerHash(part.AnswerSalt, part.MediaType)}
+	e := &export{take: take, part: part, before: part, digest: evidence.AnswerHash(part.AnswerSalt, part.MediaType)}
 	if err := e.reread(ctx, received); err != nil {
 		return nil, fmt.Errorf("resuming export of %.128q: %w", req.GetResource(), err)
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 func kind() yamlfile.Kind {
-	return yamlfile.Kind{Name: "exchange's file", Init: "exchange init", Max: maxFile}
+	return yamlfile.Kind{Server: "exchange", Init: `"exchange init"`, Max: maxFile}
 }
 
 // Load reads the exchange's file. Mistakes come back as *yamlfile.Mistakes, which matches yamlfile.ErrMistakes.

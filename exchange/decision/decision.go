@@ -61,6 +61,15 @@ type Permit struct {
 // Decide permits a request, or refuses it with the reason that is nearest to being cured. With a refusal the permit holds as much as was
 // found, for the record. A permission uses up one unit of the grant's quotas.
 func (d *Decider) Decide(now time.Time, r Request) (Permit, error) {
+	p, err := d.Reconsider(now, r)
+	if err != nil {
+		return p, err
+	}
+	return p, d.quotas.use(now, p.Grant)
+}
+
+// Reconsider decides on a request that was permitted and has waited since. It uses up no quota: that was done the first time.
+func (d *Decider) Reconsider(now time.Time, r Request) (Permit, error) {
 	p := Permit{Region: catalogue.Region(r.Resource)}
 	entry, ok := d.resources.Get(r.Resource)
 	if !ok {
@@ -81,10 +90,7 @@ func (d *Decider) Decide(now time.Time, r Request) (Permit, error) {
 	if lack != nil {
 		return p, lack
 	}
-	if err := checkParameters(entry, r.Parameters); err != nil {
-		return p, err
-	}
-	return p, d.quotas.use(now, grant)
+	return p, checkParameters(entry, r.Parameters)
 }
 
 // Return gives back the unit of quota of a permission that was not used after all.

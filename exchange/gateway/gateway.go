@@ -54,6 +54,7 @@ type Gateway struct {
 	domain  string
 	conn    *grpc.ClientConn
 	routes  map[string]*route
+	custom  map[string]bool // shapes that end in a custom method's verb
 	mux     *runtime.ServeMux
 	openapi []byte
 	server  *http.Server
@@ -67,6 +68,7 @@ func New(cfg Config) (*Gateway, error) {
 	if g.routes, err = readRoutes(services()); err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}
+	g.custom = customShapes(g.routes)
 	if g.openapi, err = describe(); err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
 	}

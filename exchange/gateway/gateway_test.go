@@ -155,19 +155,28 @@ func (s *rest) untranslatable(t *testing.T, resource, body string) {
 	}{
 		{name: "unknown field", body: `{"fieldz": []}`, want: malformed(400, "fieldz")},
 		{name: "unknown nested field", body: `{"purpose": {"why": 1}}`, want: malformed(400, "why")},
-		{name: "wrong type", body: `{"fields": "account_no"}`, want: malformed(400, "")},
+		{name: "wrong type", body: `{"fields": "account_no"}`, want: malformed(400, "fields")},
+		{name: "wrong type of an element", body: `{"fields": ["account_no", 7]}`, want: malformed(400, "fields")},
+		{name: "wrong type of a message", body: `{"purpose": [` + harness.PersonA[:17] + `]}`, want: malformed(400, "purpose")},
+		{name: "number as a parameter", body: `{"parameters": {"id_number": ` + harness.PersonA[:17] + `}}`, want: malformed(400, "parameters")},
+		{name: "parameter twice in the body", body: `{"parameters": {"a": "1", "a": "2"}}`, want: malformed(400, "parameters")},
+		{name: "compressed", body: "\x1f\x8b", header: []string{"Content-Encoding", "gzip"}, want: malformed(415, "Content-Encoding")},
 		{name: "wrong type of a scalar", body: `{"operator": 7}`, want: malformed(400, "operator")},
 		{name: "field twice", body: `{"operator": "a", "operator": "b"}`, want: malformed(400, "operator")},
 		{name: "identity number as a name", body: `{"` + harness.PersonA + `": 1}`, want: malformed(400, "(withheld)")},
 		{name: "no JSON", body: `fields=x`, want: malformed(400, "")},
 		{name: "two values", body: body + body, want: malformed(400, "")},
-		{name: "not UTF-8", body: "{\"operator\": \"\xff\"}", want: malformed(400, "")},
+		{name: "not UTF-8", body: "{\"operator\": \"\xff\"}", want: malformed(400, "operator")},
 		{name: "another resource in the body", body: `{"resource": "provinces/330000/resources/x"}`, want: malformed(400, "resource")},
 		{name: "deep", body: strings.Repeat("[", 20000), want: malformed(400, "")},
 		{name: "oversize", body: `{"operator": "` + strings.Repeat("a", 2<<20) + `"}`, want: malformed(413, "")},
 		{name: "form", body: "a=b", header: []string{"Content-Type", "application/x-www-form-urlencoded"}, want: malformed(415, "")},
 		{name: "parameter with a whole body", path: resource + ":query?operator=x", body: body, want: malformed(400, "operator")},
-		{name: "bad timeout", body: body, header: []string{"Grpc-Timeout", "soon"}, want: malformed(400, "")},
+		{name: "bad timeout", body: body, header: []string{"Grpc-Timeout", "soon"}, want: malformed(400, "Grpc-Timeout")},
+		{name: "unit in lower case", body: body, header: []string{"Grpc-Timeout", "5s"}, want: malformed(400, "Grpc-Timeout")},
+		{name: "no time", body: body, header: []string{"Grpc-Timeout", "0S"}, want: malformed(400, "Grpc-Timeout")},
+		{name: "time that is none", body: body, header: []string{"Grpc-Timeout", "99999999H"}, want: malformed(400, "Grpc-Timeout")},
+		{name: "time back", body: body, header: []string{"Grpc-Timeout", "-5S"}, want: malformed(400, "Grpc-Timeout")},
 		{name: "unknown parameter", method: http.MethodGet, path: "/v1/accesses?colour=red", want: malformed(400, "colour")},
 		{name: "wrong parameter", method: http.MethodGet, path: "/v1/accesses?pageSize=many", want: malformed(400, "pageSize")},
 		{name: "parameter twice", method: http.MethodGet, path: "/v1/accesses?pageSize=1&pageSize=2", want: malformed(400, "pageSize")},
@@ -187,7 +196,7 @@ func (s *rest) untranslatable(t *testing.T, resource, body string) {
 			if diff := cmp.Diff(test.want, refusalOf(t, got)); diff != "" {
 				t.Errorf("%s\n%.400s", diff, got.body)
 			}
-			if bytes.Contains(got.body, []byte(harness.PersonA)) || bytes.Contains(got.body, []byte("many")) {
+			if bytes.Contains(got.body, []byte(harness.PersonA[:17])) || bytes.Contains(got.body, []byte("many")) {
 				t.Errorf("the refusal quotes what was sent: %s", got.body)
 			}
 			unknown := refusalOf(t, s.do(t, anybody, test.method, test.path, test.body, test.header...))
@@ -203,9 +212,18 @@ func (s *rest) untranslatable(t *testing.T, resource, body string) {
 		}
 	})
 	t.Run("wrong verb", func(t *testing.T) {
-		got := refusalOf(t, s.do(t, app, http.MethodDelete, "/v1/accesses", ""))
-		if diff := cmp.Diff(refusal{405, 3, "MESSAGE_MALFORMED", "", false}, got); diff != "" {
-			t.Error(diff)
+		for _, test := range []struct{ method, path string }{
+			{http.MethodDelete, "/v1/accesses"},
+			{http.MethodGet, resource + ":query"},
+			{http.MethodPut, resource + ":query"},
+			{http.MethodPut, resource + "%3Aexport"},
+			{http.MethodGet, resource + ":withdraw"},
+			{http.MethodGet, "/v1/grants/1:revoke"},
+		} {
+			got := refusalOf(t, s.do(t, app, test.method, test.path, ""))
+			if diff := cmp.Diff(refusal{405, 3, "MESSAGE_MALFORMED", "", false}, got); diff != "" {
+				t.Errorf("%s %s: %s", test.method, test.path, diff)
+			}
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -141,28 +140,6 @@ func (g *Gateway) write(w http.ResponseWriter, code int, s *status.Status) {
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_, _ = w.Write(append(body, '\n')) // who asked has gone
-}
-
-var (
-	unknownField = regexp.MustCompile(`(unknown field|duplicate field) "((?:[^"\\]|\\.)*)"`)
-	wrongValue   = regexp.MustCompile(`invalid value for (\w+) field (\w+)`)
-	place        = regexp.MustCompile(`\(line (\d+):(\d+)\)`)
-)
-
-// undecodable says what was wrong with a body. Of the decoder's own text it takes names and places only: the rest quotes what was read.
-func undecodable(err error) *mistake {
-	text := err.Error()
-	at := ""
-	if m := place.FindStringSubmatch(text); m != nil {
-		at = fmt.Sprintf(" (line %s, column %s of the body)", m[1], m[2])
-	}
-	if m := unknownField.FindStringSubmatch(text); m != nil {
-		return &mistake{subject: m[2], detail: m[1] + at}
-	}
-	if m := wrongValue.FindStringSubmatch(text); m != nil {
-		return &mistake{subject: m[2], detail: "the value is no " + m[1] + at}
-	}
-	return &mistake{detail: "the body is not the JSON of this method's request" + at}
 }
 
 // clip bounds a name that the caller wrote before it goes into an answer. One that holds an identity number does not.

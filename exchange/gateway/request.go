@@ -19,7 +19,7 @@ import (
 func bare(r *http.Request) *http.Request {
 	out := r.WithContext(certs.Forward(r.Context(), r.TLS))
 	out.Header = http.Header{}
-	for _, name := range []string{"Accept", "Content-Type", "Grpc-Timeout"} {
+	for _, name := range []string{"Accept", "Content-Encoding", "Content-Type", "Grpc-Timeout"} {
 		if v := textproto.MIMEHeader(r.Header).Get(name); v != "" {
 			out.Header.Set(name, v)
 		}
@@ -37,8 +37,16 @@ func (g *Gateway) translate(next runtime.HandlerFunc) runtime.HandlerFunc {
 			g.onError(r.Context(), nil, nil, w, r, errNoRoute)
 			return
 		}
+		if g.custom[rt.shape+verbOf(r.URL.Path)] {
+			// The rest of the path is a resource's, and would be read with the verb as part of its name: as another call than was meant.
+			g.onRouting(r.Context(), nil, nil, w, r, http.StatusMethodNotAllowed)
+			return
+		}
 		r = r.WithContext(withRoute(r.Context(), rt))
 		body, wrong := readBody(w, r)
+		if wrong == nil {
+			wrong = checkHeader(r.Header, len(body) > 0)
+		}
 		if wrong == nil {
 			wrong = rt.check(r.Header.Get("Content-Type"), body, params, r.URL.RawQuery)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -30,6 +31,7 @@ type route struct {
 	input  protoreflect.MessageType
 	body   string          // "": none, "*": the message, else the name of a field
 	path   map[string]bool // fields that the path sets, "name" or "member.name"
+	shape  string          // the pattern without names of fields, "/v1/provinces/*/resources/*:query"
 }
 
 // services are those with REST annotations. LinkService has none: nodes speak gRPC.
@@ -64,7 +66,7 @@ func readRoutes(services []protoreflect.ServiceDescriptor) (map[string]*route, e
 			for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 				verb, pattern := bindingOf(binding)
 				routes[verb+" "+pattern] = &route{
-					method: fmt.Sprintf("/%s/%s", s.FullName(), m.Name()), input: input, body: binding.GetBody(), path: pathFields(pattern),
+					method: fmt.Sprintf("/%s/%s", s.FullName(), m.Name()), input: input, body: binding.GetBody(), path: pathFields(pattern), shape: shapeOf(pattern),
 				}
 			}
 		}
@@ -96,6 +98,31 @@ func pathFields(pattern string) map[string]bool {
 		fields[strings.TrimSuffix(name, "}")] = true
 	}
 	return fields
+}
+
+var fieldName = regexp.MustCompile(`\{[^=}]*=([^}]*)\}`)
+
+// shapeOf is a pattern without the names of fields: patterns of one shape match the same paths.
+func shapeOf(pattern string) string { return fieldName.ReplaceAllString(pattern, "$1") }
+
+// verbOf is the custom verb at the end of a path, with its colon; empty where there is none.
+func verbOf(path string) string {
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	if i := strings.LastIndexByte(last, ':'); i >= 0 {
+		return last[i:]
+	}
+	return ""
+}
+
+// customShapes are the shapes of the routes that end in a custom verb.
+func customShapes(routes map[string]*route) map[string]bool {
+	shapes := map[string]bool{}
+	for _, rt := range routes {
+		if verbOf(rt.shape) != "" {
+			shapes[rt.shape] = true
+		}
+	}
+	return shapes
 }
 
 type routeKey struct{}
@@ -133,7 +160,7 @@ func (rt *route) check(contentType string, body []byte, params map[string]string
 			target = m.Mutable(m.Descriptor().Fields().ByName(protoreflect.Name(rt.body))).Message()
 		}
 		if err := protojson.Unmarshal(body, target.Interface()); err != nil {
-			return undecodable(err)
+			return undecodable(err, outermost(body, target.Type()))
 		}
 	}
 	for name := range rt.path {

@@ -24,6 +24,8 @@ type Call struct {
 	Traceparent    string // for the node's traces
 	Received       time.Time
 	Deadline       time.Time
+	// Reconsider decides again, after the call has waited, and writes into the intent what the decision rests on now.
+	Reconsider func(*auditv1.Intent) error
 
 	begun  chan struct{} // closed when the node's first record has come and its bytes follow on a side stream
 	chunks chan *linkv1.SendAnswerChunk

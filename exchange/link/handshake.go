@@ -83,7 +83,9 @@ func (s *session) resumeLog(accepted *linkv1.TreeState) (*linkv1.LogResume, erro
 	size := accepted.GetSize()
 	if size < 0 || size > edge.Size {
 		// The node remembers a larger tree than this log has: the log was restored from an old backup, or is another one. Going on
-		// would sign a second history.
+		// would sign a second history. What the node says is not signed by us, so that no node can stop the exchange by saying it: people
+		// have to look, at once.
+		s.hub.cfg.Logger.Error("a node has accepted more of the access log than this exchange has: was the log rolled back?", "region", s.region, "replica", s.replica, "node_accepted", size, "records", edge.Size)
 		return nil, refusal.New(auditv1.Reason_REASON_RULE_VIOLATED, "the node has accepted a checkpoint of size %d and this exchange's log has only %d records: the log was rolled back or replaced; do not continue it, restore the newest copy", size, edge.Size)
 	}
 	r := &linkv1.LogResume{Checkpoint: checkpoint, EdgeHashes: evidence.HashesToBytes(edge.Hashes)}

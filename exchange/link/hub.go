@@ -15,7 +15,6 @@ import (
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -25,8 +24,9 @@ const Version = 1
 const (
 	// maxReplicas bounds the replicas of one province: each costs a stream, two goroutines and its queue.
 	maxReplicas = 16
-	// maxSideBytes bounds what large answers may hold in memory at once, over all calls.
-	maxSideBytes = 64 << 20
+	// maxSideBytes bounds what the large answers of one replica may hold in memory at once. Each has its own: one that sends slowly takes nothing
+	// from others.
+	maxSideBytes = 8 << 20
 )
 
 // Remembered keeps, over restarts, the last checkpoint accepted of each journal: a journal that was rolled back is then noticed.
@@ -50,8 +50,7 @@ type Config struct {
 
 // Hub knows the attached replicas.
 type Hub struct {
-	cfg  Config
-	side *semaphore.Weighted
+	cfg Config
 
 	awaiting atomic.Int64
 	moves    sync.WaitGroup // calls on their way to another replica
@@ -66,7 +65,7 @@ type Hub struct {
 
 // NewHub returns a hub without replicas.
 func NewHub(cfg Config) *Hub {
-	return &Hub{cfg: cfg, side: semaphore.NewWeighted(maxSideBytes), provinces: map[string][]*session{}, moved: map[string]map[int64]*Call{}, departed: map[string]time.Time{}, arrived: make(chan struct{})}
+	return &Hub{cfg: cfg, provinces: map[string][]*session{}, moved: map[string]map[int64]*Call{}, departed: map[string]time.Time{}, arrived: make(chan struct{})}
 }
 
 // Attached lists the replicas of a province that are attached now.
@@ -88,7 +87,9 @@ func (h *Hub) reserve(c *Call) *refusal.Error {
 		return refusal.New(auditv1.Reason_REASON_SHUTTING_DOWN, "the exchange is stopping; try again in a few seconds")
 	}
 	var best *session
+	var all int64
 	for _, s := range h.provinces[c.Region] {
+		all += s.reserved.Load()
 		if s.draining.Load() {
 			continue
 		}
@@ -99,9 +100,13 @@ func (h *Hub) reserve(c *Call) *refusal.Error {
 	if best == nil {
 		return refusal.New(auditv1.Reason_REASON_NODE_NOT_ATTACHED, "no node of province %s is attached; try again later", c.Region)
 	}
-	if best.reserved.Add(1) > int64(best.maxOutstanding) {
+	if best.reserved.Add(1) > int64(best.maxOutstanding) || all >= maxProvince {
 		best.reserved.Add(-1)
 		return refusal.New(auditv1.Reason_REASON_NODE_BUSY, "the nodes of province %s have as many calls outstanding as they accept; try again later", c.Region)
+	}
+	if !best.shares.take(max(1, best.maxOutstanding/shareOf), c.Intent.GetResource(), c.Intent.GetCaller().GetSpiffeId()) {
+		best.reserved.Add(-1)
+		return refusal.New(auditv1.Reason_REASON_NODE_BUSY, "this application or this resource has its share of the calls that the nodes of province %s accept; try again later", c.Region)
 	}
 	c.session = best
 	c.Intent.JournalOrigin = best.origin
@@ -172,7 +177,7 @@ func (h *Hub) end(c *Call, r Result, result auditv1.Result) {
 	}
 	wasSent := c.state == callSent
 	c.state, c.result = callEnded, r
-	c.session.reserved.Add(-1)
+	c.session.giveBack(c)
 	if result != auditv1.Result_RESULT_UNSPECIFIED {
 		h.record(c, r, result, wasSent)
 	}
@@ -240,31 +245,37 @@ func (h *Hub) movedFrom(origin string, index int64) bool {
 }
 
 func (h *Hub) move(old *Call) {
-	old.mu.Lock()
-	abandoned := old.abandoned != auditv1.Reason_REASON_UNSPECIFIED
-	old.mu.Unlock()
-	if abandoned || !h.cfg.Now().Before(old.Deadline) {
-		h.end(old, Result{Err: refusal.New(auditv1.Reason_REASON_DEADLINE_EXCEEDED, "the deadline passed before the request was sent")}, auditv1.Result_RESULT_NOT_SENT)
-		return
-	}
-	next := NewCall()
-	next.Region, next.Intent = old.Region, proto.CloneOf(old.Intent)
-	next.ParametersSalt, next.Parameters, next.AnswerSalt, next.Traceparent = old.ParametersSalt, old.Parameters, old.AnswerSalt, old.Traceparent
-	next.Received, next.Deadline = old.Received, old.Deadline
-	next.Intent.ReplacesPlusOne = old.index + 1
-	err := h.Begin(next)
-	if err != nil && err.Reason == auditv1.Reason_REASON_NODE_NOT_ATTACHED {
-		ctx, cancel := context.WithDeadline(context.Background(), old.Deadline)
-		if h.Await(ctx, old.Region) {
-			err = h.Begin(next)
-		}
-		cancel()
-	}
+	next, err := h.resume(old)
 	if err != nil {
 		h.end(old, Result{Err: err}, auditv1.Result_RESULT_NOT_SENT)
 		return
 	}
 	h.end(old, Result{Err: refusal.New(auditv1.Reason_REASON_NODE_LOST, "the replica had gone before the request was sent"), next: next}, auditv1.Result_RESULT_REPLACED)
+}
+
+// resume begins a call anew for another replica. Time has passed since it was permitted, so it is decided on again.
+func (h *Hub) resume(old *Call) (*Call, *refusal.Error) {
+	old.mu.Lock()
+	abandoned := old.abandoned != auditv1.Reason_REASON_UNSPECIFIED
+	old.mu.Unlock()
+	if abandoned || !h.cfg.Now().Before(old.Deadline) {
+		return nil, refusal.New(auditv1.Reason_REASON_DEADLINE_EXCEEDED, "the deadline passed before the request was sent")
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), old.Deadline)
+	defer cancel()
+	h.Await(ctx, old.Region) // if nobody comes, Begin says so
+	next := NewCall()
+	next.Region, next.Intent, next.Reconsider = old.Region, proto.CloneOf(old.Intent), old.Reconsider
+	next.ParametersSalt, next.Parameters, next.AnswerSalt, next.Traceparent = old.ParametersSalt, old.Parameters, old.AnswerSalt, old.Traceparent
+	next.Received, next.Deadline = old.Received, old.Deadline
+	next.Intent.ReplacesPlusOne = old.index + 1
+	if err := next.Reconsider(next.Intent); err != nil {
+		if r, ok := refusal.Of(err); ok {
+			return nil, r
+		}
+		return nil, refusal.New(auditv1.Reason_REASON_NOT_ENTITLED, "the caller may not ask any more: %v", err)
+	}
+	return next, h.Begin(next)
 }
 
 // Begin takes a call in: a slot of the log, a replica, the intent. After an error nothing was added, and the refusal is the caller's to
@@ -278,7 +289,7 @@ func (h *Hub) Begin(c *Call) *refusal.Error {
 		return err
 	}
 	if err := h.cfg.Log().Intent(c.Intent, c); err != nil {
-		c.session.reserved.Add(-1)
+		c.session.giveBack(c)
 		h.cfg.Log().Abandon()
 		h.cfg.Logger.Error("intent was not recorded", "error", err)
 		return refusal.New(auditv1.Reason_REASON_LOG_UNAVAILABLE, "the access log cannot be written; nothing was sent")

@@ -109,8 +109,9 @@ func (s *session) recovered(asked inquired, f *linkv1.InquiryFinding) (*auditv1.
 		o.Result = auditv1.Result_RESULT_REFUSED_BY_NODE
 	case auditv1.AnswerState_ANSWER_STATE_FAILED:
 		o.Result = auditv1.Result_RESULT_FAILED
+	case auditv1.AnswerState_ANSWER_STATE_STREAM_CUT:
+		o.Result = auditv1.Result_RESULT_CUT
 	default:
-		// Whole or in part, data left the province.
 		o.Result = auditv1.Result_RESULT_RECOVERED_ANSWERED
 	}
 	return o, nil

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 
+	"github.com/kuasheng/kuasheng/exchange/decision"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
@@ -87,7 +90,7 @@ func (s *session) takeAnswer(m *linkv1.TicketAnswer, leaf translog.Hash, span *t
 		if c.Head().Answer == nil {
 			return s.invalid("the export of intent %d is cut before it has begun", c.index)
 		}
-		s.finish(c, e, auditv1.Result_RESULT_FAILED)
+		s.finish(c, e, auditv1.Result_RESULT_CUT)
 	case auditv1.AnswerState_ANSWER_STATE_REFUSED:
 		s.finish(c, e, auditv1.Result_RESULT_REFUSED_BY_NODE)
 	case auditv1.AnswerState_ANSWER_STATE_FAILED:
@@ -212,12 +215,23 @@ func (s *session) finish(c *Call, e Evidence, result auditv1.Result) {
 	if reason == auditv1.Reason_REASON_UNSPECIFIED {
 		reason = auditv1.Reason_REASON_INTERNAL
 	}
-	detail := nodeDetail(reason, e.Answer.GetSubjectOfRefusal())
-	if words := e.Answer.GetPolicyReason(); reason == auditv1.Reason_REASON_POLICY_DENIED && len(words) <= maxPolicyReason && !ident.ContainsCitizenID(words) {
+	// What a node says goes to another province's caller: a name must be one, and words must be plain.
+	subject := e.Answer.GetSubjectOfRefusal()
+	if subject != "" {
+		subject = decision.Recordable(subject)
+	}
+	detail := nodeDetail(reason, subject)
+	if words := e.Answer.GetPolicyReason(); reason == auditv1.Reason_REASON_POLICY_DENIED && plain(words) {
 		detail += ": " + words
 	}
-	err := refusal.About(reason, e.Answer.GetSubjectOfRefusal(), "%s", detail)
+	err := refusal.About(reason, subject, "%s", detail)
 	s.hub.end(c, Result{Err: err, Domain: s.domain, Evidence: e}, result)
+}
+
+// plain reports whether a policy's words may be passed on: printable, not too long, without an identity number.
+func plain(words string) bool {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	return words != "" && len(words) <= maxPolicyReason && strings.IndexFunc(words, unprintable) < 0 && !ident.ContainsCitizenID(words)
 }
 
 // nodeDetail says in words what a node's reason means for the caller. The node itself sends reasons and names only, so that no value can

@@ -14,6 +14,7 @@ import (
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -53,7 +54,9 @@ type session struct {
 	incoming   []*Call                     // the log's committer's: calls of the commit being dispatched
 
 	reserved atomic.Int64 // calls reserved and not ended
-	draining atomic.Bool  // no new calls
+	shares   shares       // of these, by resource and application
+	side     *semaphore.Weighted
+	draining atomic.Bool // no new calls
 	ended    chan struct{}
 	cancel   context.CancelCauseFunc
 
@@ -81,6 +84,7 @@ func (h *Hub) Attach(stream linkv1.LinkService_AttachServer, region string, auth
 	defer cancel(nil)
 	s := &session{
 		hub: h, stream: stream, region: region, domain: h.cfg.Domain(region), ended: make(chan struct{}), cancel: cancel,
+		shares: shares{taken: map[string]int{}}, side: semaphore.NewWeighted(maxSideBytes),
 		wake: make(chan struct{}, 1), control: make(chan *linkv1.AttachResponse, 1), outstanding: map[int64]*Call{}, inquiries: map[int64][]inquired{},
 	}
 	messages := make(chan received)

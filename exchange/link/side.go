@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,8 +74,17 @@ func (h *Hub) claimSide(region string, header *linkv1.SendAnswerHeader) (*sessio
 
 // relay passes an export's chunks on as fast as the caller takes them: nothing is kept.
 func (s *session) relay(stream linkv1.LinkService_SendAnswerServer, c *Call) (total int64, err error) {
+	pieces := receivePieces(stream)
 	for {
-		chunk, err := nextChunk(stream)
+		var next piece
+		select {
+		case next = <-pieces:
+		case <-c.gone:
+			return total, refusal.New(auditv1.Reason_REASON_CALLER_GONE, "the caller has gone")
+		case <-c.done:
+			return total, refusal.New(auditv1.Reason_REASON_CALLER_GONE, "the access has ended")
+		}
+		chunk, err := next.chunk, next.err
 		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
@@ -105,13 +115,31 @@ func (s *session) collect(stream linkv1.LinkService_SendAnswerServer, c *Call) (
 		s.hub.end(c, Result{Err: refusal.New(auditv1.Reason_REASON_ANSWER_TOO_LARGE, "the answer is too large for one message; use ExportResource"), Evidence: c.head}, auditv1.Result_RESULT_FAILED)
 		return 0, refusal.New(auditv1.Reason_REASON_ANSWER_TOO_LARGE, "the answer has %d bytes, at most %d fit a message", size, MaxAnswer)
 	}
-	if err := s.hub.side.Acquire(stream.Context(), size); err != nil {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	go func() { // ends with the collection
+		select {
+		case <-c.gone:
+		case <-c.done:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	if err := s.side.Acquire(ctx, size); err != nil {
 		return 0, s.cutOff(c, err)
 	}
-	defer s.hub.side.Release(size)
+	defer s.side.Release(size)
+	pieces := receivePieces(stream)
 	payload := make([]byte, 0, size)
 	for {
-		chunk, err := nextChunk(stream)
+		var chunk *linkv1.SendAnswerChunk
+		var err error
+		select {
+		case p := <-pieces:
+			chunk, err = p.chunk, p.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -136,13 +164,45 @@ func (s *session) collect(stream linkv1.LinkService_SendAnswerServer, c *Call) (
 	return size, nil
 }
 
-// cutOff ends a call whose bytes did not come whole. The journal says that they left the province: the access stays interrupted until the
-// replica attaches anew and is asked.
+// cutOff ends a call whose bytes did not come whole. Its record says that they left the province: if the caller has gone that is its outcome,
+// otherwise the access stays interrupted until the replica attaches anew and is asked.
 func (s *session) cutOff(c *Call, cause error) error {
 	s.forget(c.index)
+	result := auditv1.Result_RESULT_INTERRUPTED
+	select {
+	case <-c.gone:
+		result = auditv1.Result_RESULT_ANSWERED
+	default:
+	}
 	lost := refusal.New(auditv1.Reason_REASON_NODE_LOST, "the answer's bytes did not come whole; its journal holds the record of it")
-	s.hub.end(c, Result{Err: lost, Evidence: c.head}, auditv1.Result_RESULT_INTERRUPTED)
+	s.hub.end(c, Result{Err: lost, Evidence: c.head}, result)
 	return fmt.Errorf("collecting answer: %w", cause)
+}
+
+// piece is what one look at a side stream brought.
+type piece struct {
+	chunk *linkv1.SendAnswerChunk
+	err   error
+}
+
+// receivePieces reads a stream in a goroutine of its own, so that its reader can give up: a node that sends nothing must not hold memory. The
+// goroutine ends with the RPC.
+func receivePieces(stream linkv1.LinkService_SendAnswerServer) <-chan piece {
+	pieces := make(chan piece)
+	go func() {
+		for {
+			chunk, err := nextChunk(stream)
+			select {
+			case pieces <- piece{chunk, err}:
+			case <-stream.Context().Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return pieces
 }
 
 func nextChunk(stream linkv1.LinkService_SendAnswerServer) (*linkv1.SendAnswerChunk, error) {

@@ -134,19 +134,19 @@ func TestFaults(t *testing.T) {
 		},
 		{
 			name:   "failed",
-			faults: faults{free: checkFree, commit: func(*badger.Txn) error { return failed }},
+			faults: faults{free: room, commit: func(*badger.Txn) error { return failed }},
 			want:   ErrFailed, ends: true,
 		},
 		{
 			name: "failed but persisted",
-			faults: faults{free: checkFree, commit: func(txn *badger.Txn) error {
+			faults: faults{free: room, commit: func(txn *badger.Txn) error {
 				return errors.Join(failed, txn.Commit())
 			}},
 			want: ErrFailed, ends: true, kept: true,
 		},
 		{
 			name:   "crash after writing",
-			faults: faults{free: checkFree, commit: (*badger.Txn).Commit},
+			faults: faults{free: room, commit: (*badger.Txn).Commit},
 			kept:   true,
 		},
 	} {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 )
 
 var (
@@ -55,7 +57,7 @@ func fill(dir, trustDomain string, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, badgerdir.Close(db, room)) }()
 	return db.Update(func(txn *badger.Txn) error {
 		return txn.Set([]byte(identityKey), encodeIdentity(trustDomain))
 	})

@@ -1,19 +1,16 @@
 package state
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
-	"golang.org/x/sys/unix"
+
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 )
 
 // ErrDiskFull means that a change was refused, and nothing written, because the disk has less than 32 MiB left.
-var ErrDiskFull = errors.New("disk is full")
+var ErrDiskFull = badgerdir.ErrDiskFull
 
 const (
 	// memTable is the size of Badger's write buffer, allocated at once. A transaction may fill 15 % of it: above maxBlock with the
@@ -23,10 +20,16 @@ const (
 	freeFloor = 4 * memTable
 )
 
+// room keeps away from the end of the disk.
+func room(dir string) error { return badgerdir.Room(dir, freeFloor) }
+
 // openBadger opens the directory for one writer. Values stay below Badger's threshold for its value log, whose sync errors it does not
-// return; those of the write-ahead log it does.
+// return; those of the write-ahead log it does. The logger may meet keys, which name no person.
 func openBadger(dir string, log *slog.Logger) (*badger.DB, error) {
-	if err := checkFree(dir); err != nil {
+	if err := room(dir); err != nil {
+		return nil, err
+	}
+	if err := badgerdir.RemoveEmpty(dir); err != nil {
 		return nil, err
 	}
 	return badger.Open(badger.DefaultOptions(dir).
@@ -38,29 +41,5 @@ func openBadger(dir string, log *slog.Logger) (*badger.DB, error) {
 		WithCompression(options.None). // tables are then read in place, without a cache
 		WithBlockCacheSize(0).
 		WithChecksumVerificationMode(options.OnTableAndBlockRead).
-		WithLogger(badgerLog{log}))
-}
-
-// checkFree keeps away from the end of the disk: see the package comment.
-func checkFree(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("looking up free space: %w", err)
-	}
-	if free := uint64(fs.Bavail) * uint64(fs.Bsize); free < freeFloor {
-		return fmt.Errorf("%d MiB are free and %d are needed: %w", free>>20, freeFloor>>20, ErrDiskFull)
-	}
-	return nil
-}
-
-// badgerLog passes on what Badger warns about; the rest is noise of its housekeeping. It logs keys at most, which name no person.
-type badgerLog struct{ log *slog.Logger }
-
-func (l badgerLog) Errorf(format string, args ...any)   { l.write(slog.LevelError, format, args) }
-func (l badgerLog) Warningf(format string, args ...any) { l.write(slog.LevelWarn, format, args) }
-func (l badgerLog) Infof(string, ...any)                {}
-func (l badgerLog) Debugf(string, ...any)               {}
-
-func (l badgerLog) write(level slog.Level, format string, args []any) {
-	l.log.Log(context.Background(), level, "state store", "badger", strings.TrimSpace(fmt.Sprintf(format, args...)))
+		WithLogger(badgerdir.Logger(log, "state store")))
 }

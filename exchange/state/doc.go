@@ -24,7 +24,8 @@
 // changes: a block of changes is one Badger transaction, synced, and its torn tail is dropped when the store is opened.
 //
 // A full disk is refused before it is reached ([ErrDiskFull]): Badger writes through memory maps, where running out of space is no error
-// but a signal that kills the process and every query in flight.
+// but a signal that kills the process and every query in flight. For the same reason Close leaves the database open there, which costs
+// nothing but the lock on the directory until the process ends. Package badgerdir tells more.
 //
 // Whoever can write the directory can forge grants, so it belongs to the exchange's user alone (mode 0700). What was decided by them is
 // in the access log, which nobody can rewrite unseen.

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 )
 
 // Store is the exchange's state. It is safe for concurrent use.
@@ -54,7 +56,7 @@ type Entry struct {
 
 // Open opens a store that exists. Only one process can have it open.
 func Open(dir string, log *slog.Logger) (*Store, error) {
-	return open(dir, log, faults{free: checkFree, commit: (*badger.Txn).Commit})
+	return open(dir, log, faults{free: room, commit: (*badger.Txn).Commit})
 }
 
 func open(dir string, log *slog.Logger, f faults) (*Store, error) {
@@ -76,7 +78,7 @@ func open(dir string, log *slog.Logger, f faults) (*Store, error) {
 		ended: make(chan struct{}),
 	}
 	if err := s.readHead(); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", dir, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", dir, err), badgerdir.Close(db, f.free))
 	}
 	go s.run()
 	return s, nil
@@ -195,13 +197,14 @@ func (s *Store) deliver(entry Entry) error {
 	return nil
 }
 
-// Close finishes the block that is being written, refuses further changes and closes the files.
+// Close finishes the block that is being written, refuses further changes and closes the files. On a full disk it returns an error that wraps
+// ErrDiskFull and leaves the files open until the process ends: see the package comment.
 func (s *Store) Close() error {
 	var err error
 	s.closing.Do(func() {
 		close(s.stop)
 		<-s.ended
-		if err = s.db.Close(); err != nil {
+		if err = badgerdir.Close(s.db, s.faults.free); err != nil {
 			err = fmt.Errorf("closing %s: %w", s.dir, err)
 		}
 	})

@@ -1,5 +1,5 @@
 // Package refusal is the one way in which exchange and node say no: a typed error that carries a reason from the public enum, becomes a
-// gRPC status with google.rpc.ErrorInfo and a Chinese LocalizedMessage, and goes on record as that reason.
+// gRPC status with google.rpc.ErrorInfo and a LocalizedMessage that says in Chinese what to do, and goes on record as that reason.
 //
 // A refusal names what it is about (a parameter, a field, an argument) and never a value.
 package refusal
@@ -72,12 +72,30 @@ func Code(r auditv1.Reason) codes.Code {
 	return codes.Internal
 }
 
-// Chinese is the message for people in zh-CN.
-func Chinese(r auditv1.Reason) string {
+// Chinese says in zh-CN what happened, without a full stop.
+func Chinese(r auditv1.Reason) string { return explained(r).zh }
+
+// Cure says in zh-CN what to do (处理办法), in whole sentences.
+func Cure(r auditv1.Reason) string { return explained(r).cure }
+
+// explained is the entry of a reason; one of a later version is like an internal fault, whose cure is to ask.
+func explained(r auditv1.Reason) entry {
 	if e, ok := table[r]; ok {
-		return e.zh
+		return e
 	}
-	return table[auditv1.Reason_REASON_INTERNAL].zh
+	return table[auditv1.Reason_REASON_INTERNAL]
+}
+
+// withheld stands in a subject for a name that may be a value, so that it is shown to nobody.
+const withheld = "(withheld)"
+
+// Localized is the whole message in zh-CN: what happened, what it is about, what to do.
+func (e *Error) Localized() string {
+	about := ""
+	if e.Subject != "" {
+		about = "（" + strings.ReplaceAll(e.Subject, withheld, "名称不予显示") + "）"
+	}
+	return Chinese(e.Reason) + about + "。" + Cure(e.Reason)
 }
 
 // Status turns a refusal into a gRPC status. Domain is the hop that refused (a trust domain); access is the name of the access record, or
@@ -92,7 +110,7 @@ func (e *Error) Status(domain, access string) *status.Status {
 		info.Metadata["subject"] = e.Subject
 	}
 	s := status.New(Code(e.Reason), e.Error())
-	zh := &errdetails.LocalizedMessage{Locale: "zh-CN", Message: Chinese(e.Reason)}
+	zh := &errdetails.LocalizedMessage{Locale: "zh-CN", Message: e.Localized()}
 	if len(e.Fields) == 0 {
 		if with, err := s.WithDetails(info, zh); err == nil {
 			return with

@@ -3,9 +3,11 @@ package refusal_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"unicode"
 
+	"github.com/google/go-cmp/cmp"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	"github.com/kuasheng/kuasheng/internal/refusal"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -35,14 +37,11 @@ func TestRefusalTable(t *testing.T) {
 			t.Errorf("%s and %s have one message", full, other)
 		}
 		messages[zh] = full
-		han := 0
-		for _, r := range zh {
-			if unicode.Is(unicode.Han, r) {
-				han++
-			}
+		if han(zh) < 4 || strings.Contains(zh, "。") {
+			t.Errorf("%s: %q is no message in Chinese that a subject can follow", full, zh)
 		}
-		if han < 4 {
-			t.Errorf("%s: %q is no message in Chinese", full, zh)
+		if cure := refusal.Cure(reason); han(cure) < 4 || !strings.HasSuffix(cure, "。") {
+			t.Errorf("%s: %q does not say in Chinese what to do", full, cure)
 		}
 
 		// What goes to a caller reads back as what was said.
@@ -54,6 +53,38 @@ func TestRefusalTable(t *testing.T) {
 	}
 	if got := refusal.Code(9999); got != codes.Internal {
 		t.Errorf("a reason of a later version has the code %v", got)
+	}
+	if got := refusal.Cure(9999); got != refusal.Cure(auditv1.Reason_REASON_INTERNAL) {
+		t.Errorf("the cure of a reason of a later version is %q", got)
+	}
+}
+
+// han counts Chinese characters.
+func han(s string) int {
+	n := 0
+	for _, r := range s {
+		if unicode.Is(unicode.Han, r) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestLocalized holds the Chinese message to its form: what happened, what it is about, what to do.
+func TestLocalized(t *testing.T) {
+	for _, test := range []struct {
+		name, subject, want string
+	}{
+		{"subject", "purpose.code", "用途超出授权范围（purpose.code）。请如实填写用途；属于新用途的，请向提供省份主管部门申请相应授权。"},
+		{"no subject", "", "用途超出授权范围。请如实填写用途；属于新用途的，请向提供省份主管部门申请相应授权。"},
+		{"withheld", `parameters["(withheld)"]`, `用途超出授权范围（parameters["名称不予显示"]）。请如实填写用途；属于新用途的，请向提供省份主管部门申请相应授权。`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := refusal.About(auditv1.Reason_REASON_PURPOSE_NOT_GRANTED, test.subject, "detail")
+			if diff := cmp.Diff(test.want, r.Localized()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
@@ -73,7 +104,7 @@ func TestStatus(t *testing.T) {
 				t.Error("an access is named where there is none")
 			}
 		case *errdetails.LocalizedMessage:
-			zh = d.GetLocale() == "zh-CN" && d.GetMessage() == refusal.Chinese(r.Reason)
+			zh = d.GetLocale() == "zh-CN" && d.GetMessage() == r.Localized()
 		}
 	}
 	if !info || !zh {

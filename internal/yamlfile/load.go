@@ -17,11 +17,22 @@ import (
 // maxDepth bounds nesting. The parser recurses, and deep nesting would exhaust its stack, which cannot be recovered from.
 const maxDepth = 64
 
-// Kind is a kind of file, as messages name it.
+// Kind is a kind of file.
 type Kind struct {
-	Name string // "exchange's file"
-	Init string // command that writes one: "exchange init"
-	Max  int64  // largest size in bytes
+	Server string // whose file it is, as in node
+	Init   string // the command that writes one, in the quotes that messages show it in
+	Max    int64  // largest size in bytes, a whole number of MiB
+}
+
+// name is what messages call the file.
+func (k Kind) name() string { return k.Server + "'s file" }
+
+// one is the server with its article.
+func (k Kind) one() string {
+	if k.Server != "" && strings.ContainsRune("aeiou", rune(k.Server[0])) {
+		return "an " + k.Server
+	}
+	return "a " + k.Server
 }
 
 // Reader walks a parsed file. It never stops at a mistake: what cannot be read is reported and left zero. One goroutine uses it.
@@ -36,15 +47,15 @@ type Reader struct {
 func Load(path string, kind Kind) (*Reader, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("opening the %s (%q writes one): %w", kind.Name, kind.Init, err)
+		return nil, fmt.Errorf("opening the %s (%s writes one): %w", kind.name(), kind.Init, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the %s: %w", kind.Name, err)
+		return nil, fmt.Errorf("opening the %s: %w", kind.name(), err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, kind.Max+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the %s: %w", kind.Name, err)
+		return nil, fmt.Errorf("reading the %s: %w", kind.name(), err)
 	}
 	return Parse(path, data, kind), nil
 }
@@ -70,7 +81,7 @@ func (r *Reader) document(data []byte, kind Kind) ast.Node {
 	text := strings.TrimPrefix(string(data), "\ufeff") // editors on Windows write a byte order mark
 	switch {
 	case int64(len(data)) > kind.Max:
-		r.Add(start, "the file is larger than %d KiB; this is hardly an %s", kind.Max>>10, kind.Name)
+		r.Add(start, "the file is larger than %d MiB; this is hardly %s's file", kind.Max>>20, kind.one())
 		return nil
 	case !utf8.ValidString(text):
 		r.Add(invalidAt(text), "the file is not UTF-8; save it as UTF-8 (GBK is not read)")
@@ -89,13 +100,13 @@ func (r *Reader) document(data []byte, kind Kind) ast.Node {
 	for i, d := range f.Docs {
 		switch {
 		case i > 0 && d.Body != nil:
-			r.Add(position(d.Body), "a second document begins here; a file has one")
+			r.Add(position(d.Body), "a second document begins here; %s has one file with one document", kind.one())
 		case i == 0:
 			body = d.Body
 		}
 	}
 	if body == nil {
-		r.Add(start, "the file is empty; `%s` writes a commented one to start from", kind.Init)
+		r.Add(start, "the file is empty; %s writes a commented one to start from", kind.Init)
 	}
 	return body
 }

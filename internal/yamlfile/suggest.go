@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// didYouMean finishes a message about an unknown word with the nearest known one, or with all of them.
-func didYouMean(word string, known []string) string {
+// DidYouMean finishes a message about an unknown word with the nearest known one, or with all of them.
+func DidYouMean(word string, known []string) string {
 	best, least := "", 3 // more than two slips of the finger are another word
 	for _, k := range known {
 		if d := distance(word, k); d < least && d < len(k) {

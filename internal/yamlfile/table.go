@@ -17,7 +17,6 @@ type entry struct {
 // its reads give zero values and report nothing, since its absence was reported.
 type Table struct {
 	r       *Reader
-	what    string // how messages name it
 	at      Position
 	names   []string // keys in the order of the file
 	entries map[string]entry
@@ -51,7 +50,7 @@ func (r *Reader) table(n ast.Node, what, required, optional string) *Table {
 	known := append(must, strings.Fields(optional)...)
 	for _, name := range t.names {
 		if !slices.Contains(known, name) {
-			r.Add(t.entries[name].key, "unknown key `%.64s` in %s%s", name, what, didYouMean(name, known))
+			r.Add(t.entries[name].key, "unknown key `%.64s` in %s%s", name, what, DidYouMean(name, known))
 		}
 	}
 	for _, name := range must {
@@ -64,7 +63,7 @@ func (r *Reader) table(n ast.Node, what, required, optional string) *Table {
 
 // open reads a mapping with whatever keys it has.
 func (r *Reader) open(n ast.Node, what string) *Table {
-	t := &Table{r: r, what: what, at: position(n), entries: map[string]entry{}}
+	t := &Table{r: r, at: position(n), entries: map[string]entry{}}
 	var values []*ast.MappingValueNode
 	switch n := n.(type) {
 	case *ast.MappingNode:
@@ -113,21 +112,38 @@ func (t *Table) Has(name string) bool {
 
 // Where is the place of a key's value, or of the table when the key is absent.
 func (t *Table) Where(name string) Position {
+	if t.Has(name) {
+		return position(t.entries[name].value)
+	}
+	return t.At()
+}
+
+// At is where the table begins.
+func (t *Table) At() Position {
 	if t == nil {
 		return Position{1, 1}
-	}
-	if e, ok := t.entries[name]; ok {
-		return position(e.value)
 	}
 	return t.at
 }
 
+// Add reports a mistake; of a nil table nothing, since its absence was reported.
+func (t *Table) Add(at Position, format string, args ...any) {
+	if t != nil {
+		t.r.Add(at, format, args...)
+	}
+}
+
 // Child reads the mapping under a key.
 func (t *Table) Child(name, required, optional string) *Table {
+	return t.ChildAs(name, "`"+name+"`", required, optional)
+}
+
+// ChildAs reads the mapping under a key, and messages call it what is said.
+func (t *Table) ChildAs(name, what, required, optional string) *Table {
 	if !t.Has(name) {
 		return nil
 	}
-	return t.r.table(t.entries[name].value, "`"+name+"`", required, optional)
+	return t.r.table(t.entries[name].value, what, required, optional)
 }
 
 // Free reads the mapping under a key whose keys are names of the file's own, in their order.
@@ -148,13 +164,10 @@ func (t *Table) Names() []string {
 
 // Key is the place of a key itself; the table's own where the key is absent.
 func (t *Table) Key(name string) Position {
-	if t == nil {
-		return Position{1, 1}
+	if t.Has(name) {
+		return t.entries[name].key
 	}
-	if e, ok := t.entries[name]; ok {
-		return e.key
-	}
-	return t.at
+	return t.At()
 }
 
 // wrongKind reports a value of the wrong kind in the words of someone who does not know YAML's.

@@ -42,9 +42,6 @@ func (n *Node) Resource(code string) (Resource, bool) {
 	return Resource{}, false
 }
 
-// Position is a place in the file, counted from 1; columns count characters.
-type Position struct{ Line, Column int }
-
 // Identity says where the node's SVID comes from: files, or a SPIFFE Workload API socket.
 type Identity struct {
 	SVID, Key   string            // PEM files, re-read when they change

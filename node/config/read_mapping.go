@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kuasheng/kuasheng/internal/yamlfile"
 	"github.com/kuasheng/kuasheng/node/source/statement"
 )
 
@@ -27,24 +28,24 @@ func (k SourceKind) Dialect() (statement.Dialect, bool) {
 
 // mapping checks that a resource can be answered from its source: exactly one of query and request, and exactly the
 // declared parameters in it.
-func (t *table) mapping(res Resource, n *Node) {
+func mapping(t *yamlfile.Table, res Resource, n *Node) {
 	routed := res.Share.Type != NotShared && res.Share.Mode != ModeFile
 	if !routed {
 		for _, name := range []string{"source", "query", "request"} {
-			if t.has(name) && res.Share.Type != "" {
-				t.r.add(t.entries[name].key, "this resource is published but not queried (not_shared, or mode file); remove `%s`", name)
+			if t.Has(name) && res.Share.Type != "" {
+				t.Add(t.Key(name), "this resource is published but not queried (not_shared, or mode file); remove `%s`", name)
 			}
 		}
 		return
 	}
-	if !t.has("source") {
-		t.r.add(t.at, "a resource that is shared names its `source`; add it")
+	if !t.Has("source") {
+		t.Add(t.At(), "a resource that is shared names its `source`; add it")
 		return
 	}
 	s, ok := n.Source(res.Source)
 	if !ok {
 		if res.Source != "" {
-			t.r.add(t.where("source"), "unknown source `%s`%s", res.Source, didYouMean(res.Source, sourceNames(n)))
+			t.Add(t.Where("source"), "unknown source `%s`%s", res.Source, yamlfile.DidYouMean(res.Source, sourceNames(n)))
 		}
 		return
 	}
@@ -52,19 +53,19 @@ func (t *table) mapping(res Resource, n *Node) {
 	switch {
 	case s.Kind == "": // reported with the source
 	case sql:
-		t.only("request", "HTTP sources")
-		if !t.has("query") {
-			t.r.add(t.at, "source `%s` is a database, so the resource needs a `query`; add it", s.Name)
+		only(t, "request", "HTTP sources")
+		if !t.Has("query") {
+			t.Add(t.At(), "source `%s` is a database, so the resource needs a `query`; add it", s.Name)
 		} else if res.Query != "" {
-			t.query(res, d)
+			query(t, res, d)
 		}
 	default:
-		t.only("query", "databases")
-		if !t.has("request") {
-			t.r.add(t.at, "source `%s` is an HTTP service, so the resource needs a `request`; add it", s.Name)
+		only(t, "query", "databases")
+		if !t.Has("request") {
+			t.Add(t.At(), "source `%s` is an HTTP service, so the resource needs a `request`; add it", s.Name)
 		} else if res.Request != nil {
-			t.used(res, res.Request.Names(), "request", "{%s}")
-			t.addressed(res)
+			used(t, res, res.Request.Names(), "request", "{%s}")
+			addressed(t, res)
 		}
 	}
 }
@@ -77,22 +78,22 @@ func sourceNames(n *Node) []string {
 	return names
 }
 
-func (t *table) query(res Resource, d statement.Dialect) {
+func query(t *yamlfile.Table, res Resource, d statement.Dialect) {
 	s, err := statement.Parse(d, res.Query)
 	var e *statement.Error
 	switch {
 	case errors.As(err, &e):
 		line := 1 + strings.Count(res.Query[:min(e.Offset, len(res.Query))], "\n")
-		t.r.add(t.where("query"), "`query` (its line %d): %s", line, e.Reason)
+		t.Add(t.Where("query"), "`query` (its line %d): %s", line, e.Reason)
 	case err != nil:
-		t.r.add(t.where("query"), "`query`: %v", err)
+		t.Add(t.Where("query"), "`query`: %v", err)
 	default:
-		t.used(res, s.Names(), "query", ":%s")
+		used(t, res, s.Names(), "query", ":%s")
 	}
 }
 
 // used compares the parameters that a mapping uses with those that are declared.
-func (t *table) used(res Resource, names []string, key, form string) {
+func used(t *yamlfile.Table, res Resource, names []string, key, form string) {
 	declared := make([]string, len(res.Parameters))
 	for i, p := range res.Parameters {
 		declared[i] = p.Name
@@ -101,66 +102,66 @@ func (t *table) used(res Resource, names []string, key, form string) {
 		if !slices.Contains(declared, name) {
 			hint := "; declare it under `parameters`"
 			if len(declared) > 0 {
-				hint += didYouMean(name, declared)
+				hint += yamlfile.DidYouMean(name, declared)
 			}
-			t.r.add(t.where(key), "`%s` uses parameter `%.64s`, which is not declared%s", key, name, hint)
+			t.Add(t.Where(key), "`%s` uses parameter `%.64s`, which is not declared%s", key, name, hint)
 		}
 	}
 	for _, p := range res.Parameters {
 		if p.Name != "" && !slices.Contains(names, p.Name) {
-			t.r.add(p.At, "parameter `%s` is declared and never used; use it as %s or remove it", p.Name, strings.Replace(form, "%s", p.Name, 1))
+			t.Add(p.At, "parameter `%s` is declared and never used; use it as %s or remove it", p.Name, strings.Replace(form, "%s", p.Name, 1))
 		}
 	}
 }
 
 // addressed demands that what stands in a request's path is there: an address with a hole is another address.
-func (t *table) addressed(res Resource) {
+func addressed(t *yamlfile.Table, res Resource) {
 	for _, m := range placeholders.FindAllStringSubmatch(res.Request.Path, -1) {
 		if p, ok := res.Parameter(m[1]); ok && !p.Required {
-			t.r.add(p.At, "parameter `%s` stands in the request's path, so it cannot be left out; set required: true, or move it to `query`", p.Name)
+			t.Add(p.At, "parameter `%s` stands in the request's path, so it cannot be left out; set required: true, or move it to `query`", p.Name)
 		}
 	}
 }
 
-func (t *table) request() *Request {
-	c := t.child("request", "path", "method query body rows missing_is_null")
+func request(t *yamlfile.Table) *Request {
+	c := t.Child("request", "path", "method query body rows missing_is_null")
 	if c == nil {
 		return nil
 	}
 	r := &Request{
-		At:            c.at,
-		Method:        word(c, "method", "GET", "POST"),
-		Path:          c.text("path", maxText),
-		Query:         c.pairs("query"),
-		Body:          c.pairs("body"),
-		Rows:          c.text("rows", 200),
-		MissingIsNull: c.boolean("missing_is_null", false),
+		At:            c.At(),
+		Method:        yamlfile.Word(c, "method", "GET", "POST"),
+		Path:          c.Text("path"),
+		Query:         pairs(c, "query"),
+		Body:          pairs(c, "body"),
+		Rows:          c.TextWithin("rows", 200),
+		MissingIsNull: c.Bool("missing_is_null", false),
 	}
 	if r.Method == "" {
 		r.Method = "GET"
 	}
-	if r.Method == "GET" && c.has("body") {
-		c.r.add(c.entries["body"].key, "a GET request has no body; set method: POST, or use `query`")
+	if r.Method == "GET" && c.Has("body") {
+		c.Add(c.Key("body"), "a GET request has no body; set method: POST, or use `query`")
 	}
 	if r.Path != "" && (!strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") || slices.Contains(strings.Split(r.Path, "/"), "..")) {
-		c.r.add(c.where("path"), "`path` must begin with / and hold no ?, # or ..; it is appended to the source's base_url")
+		c.Add(c.Where("path"), "`path` must begin with / and hold no ?, # or ..; it is appended to the source's base_url")
 	}
 	for _, text := range r.templates() {
 		if strings.ContainsAny(placeholders.ReplaceAllString(text, ""), "{}") {
-			c.r.add(c.at, "`request` holds a brace that belongs to no {parameter}; write parameters as {name}")
+			c.Add(c.At(), "`request` holds a brace that belongs to no {parameter}; write parameters as {name}")
 		}
 	}
 	return r
 }
 
-func (t *table) pairs(name string) []Pair {
-	c := t.free(name)
+func pairs(t *yamlfile.Table, name string) []Pair {
+	c := t.Free(name)
 	if c == nil {
 		return nil
 	}
-	list := make([]Pair, 0, len(c.names))
-	for _, key := range c.names {
-		list = append(list, Pair{key, c.text(key, maxText)})
+	list := make([]Pair, 0, len(c.Names()))
+	for _, key := range c.Names() {
+		list = append(list, Pair{key, c.Text(key)})
 	}
 	return list
 }

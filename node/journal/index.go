@@ -12,12 +12,17 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	"github.com/kuasheng/kuasheng/internal/badgerdir"
 	"github.com/kuasheng/kuasheng/internal/evidence"
 	"github.com/kuasheng/kuasheng/internal/translog"
 	"github.com/kuasheng/kuasheng/internal/translog/segment"
 )
 
 const (
+	// memTable is the size of Badger's write buffer.
+	memTable = 8 << 20
+	// freeFloor is what must be free before the index is written: both write buffers as log files and as tables.
+	freeFloor = 4 * memTable
 	// bulk is how many records go into one transaction: three keys each stay far below Badger's limit.
 	bulk = 2000
 	// linger is how long records gather before they are indexed: it bounds the syncs to five a second. The checker of tickets remembers what was
@@ -26,6 +31,9 @@ const (
 	// spentFor is how long a spent ticket is remembered: far longer than any ticket_age that a node accepts.
 	spentFor = 24 * time.Hour
 )
+
+// room keeps away from the end of the disk: there the index stops, and the journal with it.
+func room(dir string) error { return badgerdir.Room(dir, freeFloor) }
 
 // errIndexClosed is what waiters get of an index that was closed.
 var errIndexClosed = errors.New("journal index is closed")
@@ -63,10 +71,10 @@ func openIndex(dir string, logger *slog.Logger) (*index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
-	if err := checkRoom(dir); err != nil {
+	if err := room(dir); err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
-	if err := removeEmpty(dir); err != nil {
+	if err := badgerdir.RemoveEmpty(dir); err != nil {
 		return nil, fmt.Errorf("opening journal index: %w", err)
 	}
 	opts := badger.DefaultOptions(dir).WithLogger(nil).WithSyncWrites(true).WithMemTableSize(memTable).WithNumMemtables(2).
@@ -143,11 +151,10 @@ func (ix *index) close() error {
 		<-ix.ended
 	}
 	ix.advance(ix.size, errIndexClosed)
-	if err := checkRoom(ix.dir); err != nil {
-		// Closing writes out what is in memory. Left as it is, the next start finds all of it in the write-ahead log.
-		return fmt.Errorf("leaving the journal index open until the process ends: %w", err)
+	if err := badgerdir.Close(ix.db, room); err != nil {
+		return fmt.Errorf("closing journal index: %w", err)
 	}
-	return ix.db.Close()
+	return nil
 }
 
 // offer says that the log has grown.
@@ -195,7 +202,7 @@ func (ix *index) wait(size int64) error {
 
 func (ix *index) catchUp(ctx context.Context, log *segment.Log) error {
 	for ix.size < log.Size() {
-		if err := checkRoom(ix.dir); err != nil {
+		if err := room(ix.dir); err != nil {
 			return fmt.Errorf("indexing journal: %w", err)
 		}
 		txn := ix.db.NewTransaction(true)
@@ -360,7 +367,7 @@ func (ix *index) spend(intents []translog.Hash) error {
 	if len(intents) == 0 {
 		return nil
 	}
-	if err := checkRoom(ix.dir); err != nil {
+	if err := room(ix.dir); err != nil {
 		return err
 	}
 	return ix.db.Update(func(txn *badger.Txn) error {

@@ -142,6 +142,12 @@ func (c *Client) Run(ctx context.Context) error {
 
 func (c *Client) log(err error, address string, wait time.Duration) {
 	attrs := []any{"address", address, "retry_in", wait.Round(time.Millisecond).String()}
+	for _, grave := range []error{errHistory, errJournalBehind} {
+		if errors.Is(err, grave) {
+			c.cfg.Logger.Error(grave.Error(), append(attrs, "error", err)...)
+			return
+		}
+	}
 	if r, domain, _, ok := refusal.FromStatus(err); ok {
 		c.cfg.Logger.Warn("exchange refused or ended the link", append(attrs, "reason", refusal.Name(r.Reason), "hop", domain, "detail", r.Detail)...)
 		return

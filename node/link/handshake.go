@@ -1,11 +1,19 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 
 	linkv1 "github.com/kuasheng/kuasheng/gen/kuasheng/link/v1"
 	"github.com/kuasheng/kuasheng/internal/evidence"
 	"github.com/kuasheng/kuasheng/internal/translog"
+)
+
+var (
+	// errHistory means that the exchange shows another history than before: restored from an old backup, or keeping two.
+	errHistory = errors.New("the exchange's log contradicts what this node has accepted")
+	// errJournalBehind means that this node's own journal was rolled back or replaced.
+	errJournalBehind = errors.New("this node's journal was rolled back or replaced")
 )
 
 // handshake brings both sides to a common view of both logs. A node that is shown a log that does not extend the one it accepted attaches to
@@ -32,7 +40,7 @@ func (s *session) handshake() error {
 		return fmt.Errorf("the exchange speaks version %d of the link, this node version %d: update the older one", welcome.GetVersion(), Version)
 	}
 	if s.follower, err = follow(s, accepted, welcome.GetLog()); err != nil {
-		return fmt.Errorf("the exchange's log does not extend the one of size %d that this node accepted; do not go on before it is known why: %w", accepted.Size, err)
+		return fmt.Errorf("%w: it does not extend the tree of size %d that this node accepted; do not go on before it is known why: %w", errHistory, accepted.Size, err)
 	}
 	return s.resumeJournal(welcome.GetJournalAccepted())
 }
@@ -54,7 +62,7 @@ func (s *session) resumeJournal(accepted *linkv1.TreeState) error {
 	checkpoint, edge := s.client.cfg.Journal.State()
 	size := accepted.GetSize()
 	if size < 0 || size > edge.Size {
-		return fmt.Errorf("the exchange has accepted %d records of this journal and it holds %d: it was rolled back or replaced; restore its newest copy", size, edge.Size)
+		return fmt.Errorf("%w: the exchange has accepted %d records of it and it holds %d; restore its newest copy", errJournalBehind, size, edge.Size)
 	}
 	r := &linkv1.LogResume{Checkpoint: checkpoint, EdgeHashes: evidence.HashesToBytes(edge.Hashes)}
 	if size > 0 {

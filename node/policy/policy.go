@@ -22,6 +22,9 @@ var ErrPseudonymKey = errors.New("unusable pseudonym key")
 // pseudonymDomain keeps a pseudonym from being any other keyed hash of the same value.
 const pseudonymDomain = "kuasheng subject v1\n"
 
+// checkDomain is that of Check.
+const checkDomain = "kuasheng pseudonym key check v1\n"
+
 // Policy decides and makes pseudonyms.
 type Policy struct {
 	deny []config.Deny
@@ -39,6 +42,16 @@ func Load(p config.Policy) (*Policy, error) {
 		return nil, fmt.Errorf("%w: %s must hold %d bytes in hexadecimal", ErrPseudonymKey, p.PseudonymKey, sha256.Size)
 	}
 	return &Policy{deny: p.Deny, key: key}, nil
+}
+
+// With is the policy of a changed file, with the same key: whoever swaps the key's file under a running node must not split its pseudonyms.
+func (p *Policy) With(changed config.Policy) *Policy { return &Policy{deny: changed.Deny, key: p.key} }
+
+// Check is a digest by which the key is recognised. It is under a domain of its own, so that it is no pseudonym of anything.
+func (p *Policy) Check() [sha256.Size]byte {
+	mac := hmac.New(sha256.New, p.key)
+	mac.Write([]byte(checkDomain))
+	return [sha256.Size]byte(mac.Sum(nil))
 }
 
 // Veto returns a refusal where a rule denies the intent, which asks for the resource with the code given.

@@ -18,13 +18,9 @@ func (b *database) check(ctx context.Context, columns []*column, args map[string
 			return found
 		}
 	}
-	st, err := b.queries.statement(ctx)
+	rows, err := b.queries.start(ctx, b.values(args))
 	if err != nil {
 		return nil // the sample reports it
-	}
-	rows, err := st.QueryContext(ctx, b.values(args)...)
-	if err != nil {
-		return nil
 	}
 	defer rows.Close()
 	l, err := b.queries.shape(ctx, rows)

@@ -19,6 +19,7 @@ type pool struct {
 	dialect statement.Dialect
 	bound   statement.Bound
 	db      *sql.DB
+	limit   time.Duration // for which a locked file is waited for
 
 	// lock holds a token; who has it prepares. Waiting for it ends with the waiter's own time, which a mutex could not.
 	lock     chan struct{}
@@ -35,7 +36,7 @@ func newPool(e engine, bound statement.Bound, d statement.Dialect, limit time.Du
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(connectionIdle)
 	db.SetConnMaxLifetime(connectionLife)
-	return &pool{engine: e, dialect: d, bound: bound, db: db, lock: make(chan struct{}, 1)}, nil
+	return &pool{engine: e, dialect: d, bound: bound, db: db, limit: limit, lock: make(chan struct{}, 1)}, nil
 }
 
 // close drops the errors of connections that broke before: nothing was ever written on them.
@@ -150,8 +151,28 @@ func (p *pool) run(ctx context.Context, columns []*column, values []any) (cursor
 	return nil, p.failed(err)
 }
 
-// start executes the prepared statement. One that another query's failure closed at this moment is prepared anew.
+// start executes the prepared statement, and waits for a file that somebody has locked until the limit or the caller's time ends.
 func (p *pool) start(ctx context.Context, values []any) (*sql.Rows, error) {
+	given := time.Now().Add(p.limit)
+	for {
+		rows, err := p.execute(ctx, values)
+		if !errors.Is(err, errLocked) || !time.Now().Before(given) {
+			return rows, err
+		}
+		// Some locks are reported at once and not after lockWait: without a pause they would be asked for in a tight loop.
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, classify(ctx, p.engine, "waiting for a lock", ctx.Err())
+		}
+	}
+}
+
+// lockPause is short beside what a query takes on a file that was just unlocked.
+const lockPause = 5 * time.Millisecond
+
+// execute executes the prepared statement once. One that another query's failure closed at this moment is prepared anew.
+func (p *pool) execute(ctx context.Context, values []any) (*sql.Rows, error) {
 	for again := false; ; again = true {
 		st, err := p.statement(ctx)
 		if err != nil {

@@ -22,12 +22,19 @@ type liteEngine struct {
 
 func newSQLite(src config.Source, c clock) (engine, error) { return &liteEngine{src.Path, c}, nil }
 
+// errLocked comes inside ErrUnavailable: another process has the file locked, and may let go of it at any moment.
+var errLocked = errors.New("the file is locked")
+
+// lockWait is how long SQLite waits for a lock by itself. It cannot be interrupted in it, so it is kept short and the pool tries again: that
+// way a caller's deadline is overrun by at most this.
+const lockWait = 50 * time.Millisecond
+
 // open reads only: the file is opened so, is never created, and the session refuses to write besides.
 func (e *liteEngine) open(limit time.Duration) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("mode", "ro")
 	q.Add("_pragma", "query_only(1)")
-	q.Add("_pragma", "busy_timeout("+strconv.FormatInt(limit.Milliseconds(), 10)+")")
+	q.Add("_pragma", "busy_timeout("+strconv.FormatInt(min(limit, lockWait).Milliseconds(), 10)+")")
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: e.path}).EscapedPath(), RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
@@ -69,7 +76,9 @@ func (e *liteEngine) fault(err error) error {
 	switch le.Code() & 0xff { // the upper bits are details
 	case lib.SQLITE_INTERRUPT:
 		sentinel = ErrTimeout
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_NOMEM, lib.SQLITE_IOERR, lib.SQLITE_CORRUPT, lib.SQLITE_CANTOPEN,
+	case lib.SQLITE_BUSY:
+		return fmt.Errorf("%w: %w: SQLite code %d", ErrUnavailable, errLocked, le.Code())
+	case lib.SQLITE_LOCKED, lib.SQLITE_NOMEM, lib.SQLITE_IOERR, lib.SQLITE_CORRUPT, lib.SQLITE_CANTOPEN,
 		lib.SQLITE_PERM, lib.SQLITE_AUTH, lib.SQLITE_NOTADB, lib.SQLITE_FULL, lib.SQLITE_PROTOCOL, lib.SQLITE_READONLY:
 		sentinel = ErrUnavailable
 	}

@@ -47,30 +47,33 @@ func (e *Exchange) ExportResource(req *queryv1.ExportResourceRequest, stream grp
 	if err := send(&queryv1.ExportResourceResponse{Part: &queryv1.ExportResourceResponse_Header{Header: header}}); err != nil {
 		return err
 	}
-	var size int64
+	var rows, size int64 // of this part
 	for i, values := range e.Rows {
 		line := append(e.row(req.GetFields(), values), '\n')
 		digest.Write(line)
-		size += int64(len(line))
 		if int64(i) < from {
 			continue
 		}
 		if e.cutHere(i) {
 			return refusal.New(auditv1.Reason_REASON_NODE_LOST, "the node was lost").Status(ExchangeDomain, header.GetAccess()).Err()
 		}
+		rows, size = rows+1, size+int64(len(line))
 		chunk := &queryv1.ExportChunk{Data: line, RowCount: 1}
 		if err := send(&queryv1.ExportResourceResponse{Part: &queryv1.ExportResourceResponse_Chunk{Chunk: chunk}}); err != nil {
 			return err
 		}
 	}
+	if int64(len(e.Rows)) < from {
+		return refusal.About(auditv1.Reason_REASON_MODE_NOT_OFFERED, "resume", "fewer rows").Status(ExchangeDomain, header.GetAccess()).Err()
+	}
 	end, err := e.answered(intent, &auditv1.Answer{
 		State: auditv1.AnswerState_ANSWER_STATE_STREAM_ENDED, FieldsReleased: req.GetFields(), FieldsMasked: header.GetMaskedFields(),
-		MediaType: jsonLines, FromRow: from, RowCount: int64(len(e.Rows)), AnswerBytes: size, AnswerDigest: digest.Sum(nil),
+		MediaType: jsonLines, FromRow: from, RowCount: rows, AnswerBytes: size, AnswerDigest: digest.Sum(nil),
 	})
 	if err != nil {
 		return err
 	}
-	trailer := &queryv1.ExportTrailer{RowCount: int64(len(e.Rows)), EndReceipt: end}
+	trailer := &queryv1.ExportTrailer{RowCount: from + rows, EndReceipt: end}
 	return send(&queryv1.ExportResourceResponse{Part: &queryv1.ExportResourceResponse_Trailer{Trailer: trailer}})
 }
 

@@ -77,17 +77,28 @@ func encodeBlock(b []byte, id logID, first, time int64, entries []Entry, note []
 // parseBlockHeader reads the header at the start of b. After it succeeds the lengths can be trusted as written: they
 // have their own checksum, so that a block with a damaged body can still be stepped over.
 func parseBlockHeader(b []byte, id logID) (blockHeader, error) {
-	if len(b) < blockHeaderSize || string(b[:4]) != blockMagic {
-		return blockHeader{}, errFormat
+	h, theirs, err := parseAnyHeader(b)
+	if err == nil && theirs != id {
+		return blockHeader{}, fmt.Errorf("block header: %w", ErrForeign)
 	}
-	if crc32.Checksum(b[:60], castagnoli) != binary.BigEndian.Uint32(b[60:]) {
-		return blockHeader{}, fmt.Errorf("block header: %w", errChecksum)
+	return h, err
+}
+
+// sealed reports whether the checksum of the header at the start of b holds, whatever it says.
+func sealed(b []byte) bool {
+	return len(b) >= blockHeaderSize && string(b[:4]) == blockMagic && crc32.Checksum(b[:60], castagnoli) == binary.BigEndian.Uint32(b[60:])
+}
+
+// parseAnyHeader reads the header at the start of b and the id of the log that it names.
+func parseAnyHeader(b []byte) (blockHeader, logID, error) {
+	if len(b) < blockHeaderSize || string(b[:4]) != blockMagic {
+		return blockHeader{}, logID{}, errFormat
+	}
+	if !sealed(b) {
+		return blockHeader{}, logID{}, fmt.Errorf("block header: %w", errChecksum)
 	}
 	if v := binary.BigEndian.Uint32(b[4:]); v != formatNumber {
-		return blockHeader{}, fmt.Errorf("block format %d, this version reads %d: %w", v, formatNumber, errFormat)
-	}
-	if logID(b[40:56]) != id {
-		return blockHeader{}, ErrForeign
+		return blockHeader{}, logID{}, fmt.Errorf("block format %d, this version reads %d: %w", v, formatNumber, errFormat)
 	}
 	h := blockHeader{
 		first: int64(binary.BigEndian.Uint64(b[8:])),
@@ -102,9 +113,9 @@ func parseBlockHeader(b []byte, id logID) (blockHeader, error) {
 		h.count == 0 || int64(h.body) < int64(h.count)*(recordOverhead+1),
 		h.body > maxBody || h.note > maxNote,
 		binary.BigEndian.Uint32(b[56:]) != 0:
-		return blockHeader{}, fmt.Errorf("block header: %w", errFormat)
+		return blockHeader{}, logID{}, fmt.Errorf("block header: %w", errFormat)
 	}
-	return h, nil
+	return h, logID(b[40:56]), nil
 }
 
 // parse reads the block at the start of b, reusing bl's memory.

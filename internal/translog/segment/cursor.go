@@ -75,7 +75,15 @@ func (c *cursor) next() (*block, error) {
 
 // end returns io.EOF if the rest of the segment is zero.
 func (c *cursor) end() error {
-	for off := c.at; off < c.head.size; off += window {
+	if err := c.blank(c.at); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// blank fails with errHole if anything but zeros stands in the segment from off on.
+func (c *cursor) blank(off int64) error {
+	for ; off < c.head.size; off += window {
 		b, err := c.view(off, min(window, c.head.size-off))
 		if err != nil {
 			return err
@@ -84,29 +92,11 @@ func (c *cursor) end() error {
 			return fmt.Errorf("%w: %w", errTorn, errHole)
 		}
 	}
-	return io.EOF
+	return nil
 }
 
-// find looks for a whole block at or after record first beyond the broken place at c.at. known reports whether a block
-// is the log's own by its signature: a crash in the middle of a record whose sender made it look like a block must not
-// stop the log from opening.
-func (c *cursor) find(first int64, known func(note []byte) bool) (bool, error) {
-	var bl block
-	for off := c.at + page; off < c.head.size; off += page {
-		b, err := c.view(off, page)
-		if err != nil {
-			return false, err
-		}
-		h, err := parseBlockHeader(b, c.head.id)
-		if err != nil || h.first < first || h.size() > c.head.size-off {
-			continue
-		}
-		if b, err = c.view(off, h.size()); err != nil {
-			return false, err
-		}
-		if bl.parse(b, c.head.id) == nil && known(bl.note) {
-			return true, nil
-		}
-	}
-	return false, nil
+// again drops what was read ahead and returns the block at c.at as it is by now.
+func (c *cursor) again() (*block, error) {
+	c.buf = c.buf[:0]
+	return c.next()
 }

@@ -18,6 +18,11 @@ var (
 	ErrCorrupt = errors.New("log is corrupt")
 	// ErrLost means that the segment files end before a commit that was acknowledged.
 	ErrLost = errors.New("acknowledged records are missing")
+	// ErrContradicted means that the records are not those under a checkpoint that was kept: history was rewritten. The
+	// error is a [*Contradiction].
+	ErrContradicted = errors.New("history contradicts a checkpoint that was kept")
+	// ErrShort means that the log ends before records that a checkpoint that was kept proves.
+	ErrShort = errors.New("records are missing")
 	// ErrFull means that as many records wait to be committed as may wait. Nothing was added.
 	ErrFull = errors.New("log queue is full")
 	// ErrTooLarge means that a record is empty or does not fit a block. Nothing was added.
@@ -39,7 +44,25 @@ type Fault struct {
 	// Index is the first record that is wrong. If nothing tells which record of the block it is, it is the block's first;
 	// if a whole file is wrong or missing, it is -1.
 	Index int64
+	// Count is among how many records, from Index on, the first wrong one is: 1 if Index is certain, the block's records if
+	// nothing tells them apart, 0 if the block does not even say how many it holds.
+	Count int64
 	Err   error
+}
+
+// Records names the record that is wrong, or those that it is among, for people; it is empty if a whole file is wrong.
+// Nobody shall be accused by number of altering a record when only its commit is known to be wrong.
+func (f *Fault) Records() string {
+	switch {
+	case f.Index < 0:
+		return ""
+	case f.Count == 1:
+		return fmt.Sprintf("record %d", f.Index)
+	case f.Count > 1:
+		return fmt.Sprintf("one of records %d to %d", f.Index, f.Index+f.Count-1)
+	default:
+		return fmt.Sprintf("record %d or a later one of its commit", f.Index)
+	}
 }
 
 // Error implements error.
@@ -47,7 +70,7 @@ func (f *Fault) Error() string {
 	if f.Index < 0 {
 		return fmt.Sprintf("%v: %s: %v", ErrCorrupt, f.File, f.Err)
 	}
-	return fmt.Sprintf("%v: %s, offset %d, record %d: %v", ErrCorrupt, f.File, f.Offset, f.Index, f.Err)
+	return fmt.Sprintf("%v: %s, offset %d, %s: %v", ErrCorrupt, f.File, f.Offset, f.Records(), f.Err)
 }
 
 // Unwrap makes a Fault match ErrCorrupt and its cause.
@@ -64,9 +87,14 @@ var (
 	errKind       = errors.New("record kind unknown to this version")
 	errOrder      = errors.New("block is not the next one")
 	errHole       = errors.New("zeros before data")
+	errNotTorn    = errors.New("more than one unfinished write leaves")
+	errPosition   = errors.New("block header is whole and does not belong here")
 	errRoot       = errors.New("root differs from the checkpoint's")
 	errLeaf       = errors.New("record differs from its leaf in the tree")
 	errMissing    = errors.New("segment is missing")
 	errSize       = errors.New("file size differs from the header's")
 	errUnexpected = errors.New("file was not written by this log")
 )
+
+// errEnough ends a walk that has found what it was for. It never leaves the package.
+var errEnough = errors.New("enough")

@@ -103,7 +103,7 @@ func (r *blockReader) load(l *Log, p place) error {
 		err = errOrder
 	}
 	if err != nil {
-		return &Fault{File: l.chain.path(p.segment), Offset: p.offset, Index: p.first, Err: err}
+		return &Fault{File: l.chain.path(p.segment), Offset: p.offset, Index: p.first, Count: int64(p.count), Err: err}
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (r *blockReader) match(l *Log, p place, lo, hi int) error {
 	}
 	for i, want := range r.tiles {
 		if translog.LeafHash(r.block.records[lo+i]) != want {
-			return &Fault{File: l.chain.path(p.segment), Offset: p.offset, Index: p.first + int64(lo+i), Err: errLeaf}
+			return &Fault{File: l.chain.path(p.segment), Offset: p.offset, Index: p.first + int64(lo+i), Count: 1, Err: errLeaf}
 		}
 	}
 	return nil

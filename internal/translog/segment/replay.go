@@ -18,6 +18,7 @@ type replay struct {
 	edge   translog.Edge
 	blocks int64
 	note   []byte // of the last block
+	newest place  // of the last block
 	end    tail
 
 	leaves []translog.Hash
@@ -107,7 +108,7 @@ func (r *replay) visit(seq, offset int64, b *block) error {
 	if err := r.derived.put(span, r.leaves, r.blocks, p); err != nil {
 		return err
 	}
-	r.edge, r.blocks = span.After(), r.blocks+1
+	r.edge, r.blocks, r.newest = span.After(), r.blocks+1, p
 	r.note = append(r.note[:0], b.note...)
 	return nil
 }
@@ -134,7 +135,8 @@ func (r *replay) check() error {
 		err = errRoot
 	}
 	if err != nil {
-		return &Fault{File: r.chain.path(r.end.segment), Offset: r.end.offset, Index: r.edge.Size - 1, Err: err}
+		p := r.newest
+		return &Fault{File: r.chain.path(p.segment), Offset: p.offset, Index: p.first, Count: int64(p.count), Err: err}
 	}
 	return nil
 }

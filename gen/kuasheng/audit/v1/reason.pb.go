@@ -120,6 +120,8 @@ const (
 	Reason_REASON_VERSION_MISMATCH Reason = 90
 	// The exchange's registry, catalogue and grants cannot be changed now.
 	Reason_REASON_STATE_UNAVAILABLE Reason = 91
+	// The caller is refused so often that its refusals are counted instead of recorded one by one.
+	Reason_REASON_REFUSALS_EXCEEDED Reason = 92
 	// The province's policy denies this requester, resource or purpose.
 	Reason_REASON_POLICY_DENIED Reason = 100
 	// The node's catalogue file does not serve this resource.
@@ -204,6 +206,7 @@ var (
 		89:  "REASON_INTERNAL",
 		90:  "REASON_VERSION_MISMATCH",
 		91:  "REASON_STATE_UNAVAILABLE",
+		92:  "REASON_REFUSALS_EXCEEDED",
 		100: "REASON_POLICY_DENIED",
 		101: "REASON_RESOURCE_NOT_SERVED",
 		102: "REASON_TICKET_MALFORMED",
@@ -269,6 +272,7 @@ var (
 		"REASON_INTERNAL":                     89,
 		"REASON_VERSION_MISMATCH":             90,
 		"REASON_STATE_UNAVAILABLE":            91,
+		"REASON_REFUSALS_EXCEEDED":            92,
 		"REASON_POLICY_DENIED":                100,
 		"REASON_RESOURCE_NOT_SERVED":          101,
 		"REASON_TICKET_MALFORMED":             102,
@@ -319,7 +323,7 @@ var File_kuasheng_audit_v1_reason_proto protoreflect.FileDescriptor
 
 const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xbd\x0e\n" +
+	"\x1ekuasheng/audit/v1/reason.proto\x12\x11kuasheng.audit.v1*\xdb\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12%\n" +
 	"!REASON_CLIENT_CERTIFICATE_MISSING\x10\x01\x12%\n" +
@@ -367,7 +371,8 @@ const file_kuasheng_audit_v1_reason_proto_rawDesc = "" +
 	"\x12REASON_CALLER_GONE\x10X\x12\x13\n" +
 	"\x0fREASON_INTERNAL\x10Y\x12\x1b\n" +
 	"\x17REASON_VERSION_MISMATCH\x10Z\x12\x1c\n" +
-	"\x18REASON_STATE_UNAVAILABLE\x10[\x12\x18\n" +
+	"\x18REASON_STATE_UNAVAILABLE\x10[\x12\x1c\n" +
+	"\x18REASON_REFUSALS_EXCEEDED\x10\\\x12\x18\n" +
 	"\x14REASON_POLICY_DENIED\x10d\x12\x1e\n" +
 	"\x1aREASON_RESOURCE_NOT_SERVED\x10e\x12\x1b\n" +
 	"\x17REASON_TICKET_MALFORMED\x10f\x12#\n" +

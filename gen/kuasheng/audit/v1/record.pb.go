@@ -152,6 +152,8 @@ const (
 	Result_RESULT_RECOVERED_NOT_ANSWERED Result = 7
 	// The intent was replaced by another one for another replica.
 	Result_RESULT_REPLACED Result = 8
+	// An export was cut: part of the rows left the province; the node's record says how many had been handed over.
+	Result_RESULT_CUT Result = 9
 )
 
 // Enum value maps for Result.
@@ -166,6 +168,7 @@ var (
 		6: "RESULT_RECOVERED_ANSWERED",
 		7: "RESULT_RECOVERED_NOT_ANSWERED",
 		8: "RESULT_REPLACED",
+		9: "RESULT_CUT",
 	}
 	Result_value = map[string]int32{
 		"RESULT_UNSPECIFIED":            0,
@@ -177,6 +180,7 @@ var (
 		"RESULT_RECOVERED_ANSWERED":     6,
 		"RESULT_RECOVERED_NOT_ANSWERED": 7,
 		"RESULT_REPLACED":               8,
+		"RESULT_CUT":                    9,
 	}
 )
 
@@ -217,7 +221,7 @@ const (
 	AnswerState_ANSWER_STATE_ANSWERED AnswerState = 1
 	// An export begins; rows leave only after this record is durable.
 	AnswerState_ANSWER_STATE_STREAM_BEGUN AnswerState = 2
-	// An export ended; the digest is over the whole.
+	// An export ended; counts say what left in this access, the digest is over the whole from row 0.
 	AnswerState_ANSWER_STATE_STREAM_ENDED AnswerState = 3
 	// An export was cut; counts say what had been handed to the link.
 	AnswerState_ANSWER_STATE_STREAM_CUT AnswerState = 4
@@ -498,7 +502,7 @@ type Intent struct {
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	// Optional. Grant under which it is permitted, or the one that came closest.
 	Grant string `protobuf:"bytes,7,opt,name=grant,proto3" json:"grant,omitempty"`
-	// Optional. Fields asked for, in the order asked.
+	// Optional. Fields asked for, in the order asked; of a refused request the first 64.
 	Fields []string `protobuf:"bytes,8,rep,name=fields,proto3" json:"fields,omitempty"`
 	// Optional. Purpose stated by the caller.
 	Purpose *v1.Purpose `protobuf:"bytes,9,opt,name=purpose,proto3" json:"purpose,omitempty"`
@@ -506,7 +510,7 @@ type Intent struct {
 	Operator string `protobuf:"bytes,10,opt,name=operator,proto3" json:"operator,omitempty"`
 	// Optional. The caller's own identifier of the request.
 	RequestId string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Optional. Digest of the parameters: see package evidence. Its salt goes to the node and the caller and is not kept by the exchange.
+	// Optional. Digest of the parameters: docs/accesslog.md and package evidence give its bytes. Its salt goes to the node and the caller and is not kept by the exchange.
 	ParametersDigest []byte `protobuf:"bytes,12,opt,name=parameters_digest,json=parametersDigest,proto3" json:"parameters_digest,omitempty"`
 	// Optional. Origin of the journal of the one node replica that this ticket is meant for.
 	JournalOrigin string `protobuf:"bytes,13,opt,name=journal_origin,json=journalOrigin,proto3" json:"journal_origin,omitempty"`
@@ -521,9 +525,13 @@ type Intent struct {
 	// Optional. Revision of the grant that the decision was made on.
 	GrantRevision int64 `protobuf:"varint,18,opt,name=grant_revision,json=grantRevision,proto3" json:"grant_revision,omitempty"`
 	// Optional. W3C trace id of the call, 32 lower-case hexadecimal digits, where the caller sent one.
-	TraceId       string `protobuf:"bytes,19,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TraceId string `protobuf:"bytes,19,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Optional. Refusals of this caller since its last record that were counted and not recorded one by one. Set in a record of its own with the
+	// reason REFUSALS_EXCEEDED, one for each burst and at least one a minute: method and certificate are those of the last refusal counted, and the
+	// resource is the one that all of them named, if so. For callers beyond those that the exchange keeps apart the caller is their trust domain.
+	SuppressedRefusals int64 `protobuf:"varint,20,opt,name=suppressed_refusals,json=suppressedRefusals,proto3" json:"suppressed_refusals,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Intent) Reset() {
@@ -689,6 +697,13 @@ func (x *Intent) GetTraceId() string {
 	return ""
 }
 
+func (x *Intent) GetSuppressedRefusals() int64 {
+	if x != nil {
+		return x.SuppressedRefusals
+	}
+	return 0
+}
+
 // Outcome says how a permitted request ended. The last outcome of an intent counts.
 type Outcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -704,9 +719,9 @@ type Outcome struct {
 	JournalIndex int64 `protobuf:"varint,5,opt,name=journal_index,json=journalIndex,proto3" json:"journal_index,omitempty"`
 	// Optional. Leaf hash of the node's record.
 	AnswerHash []byte `protobuf:"bytes,6,opt,name=answer_hash,json=answerHash,proto3" json:"answer_hash,omitempty"`
-	// Optional. Bytes of payload passed on to the caller.
+	// Optional. Bytes of payload passed on to the caller in this access.
 	AnswerBytes int64 `protobuf:"varint,7,opt,name=answer_bytes,json=answerBytes,proto3" json:"answer_bytes,omitempty"`
-	// Optional. Rows in the answer.
+	// Optional. Rows that the node's record counts; of a resumed export those of this access alone.
 	RowCount int64 `protobuf:"varint,8,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
 	// Optional. Fields masked by the province.
 	FieldsMasked []string `protobuf:"bytes,9,rep,name=fields_masked,json=fieldsMasked,proto3" json:"fields_masked,omitempty"`
@@ -837,11 +852,11 @@ type Answer struct {
 	FieldsReleased []string `protobuf:"bytes,8,rep,name=fields_released,json=fieldsReleased,proto3" json:"fields_released,omitempty"`
 	// Optional. Those of them that were masked.
 	FieldsMasked []string `protobuf:"bytes,9,rep,name=fields_masked,json=fieldsMasked,proto3" json:"fields_masked,omitempty"`
-	// Optional. Rows that left.
+	// Optional. Rows that left in this access: of a resumed export those from from_row on, without the rows of the parts before it.
 	RowCount int64 `protobuf:"varint,10,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
-	// Optional. Digest of the answer: see package evidence. Its salt goes to the caller only.
+	// Optional. Digest of the answer, of an export always of the whole from row 0: docs/accesslog.md and package evidence give its bytes. Its salt goes to the caller only.
 	AnswerDigest []byte `protobuf:"bytes,11,opt,name=answer_digest,json=answerDigest,proto3" json:"answer_digest,omitempty"`
-	// Optional. Size of the answer in bytes.
+	// Optional. Bytes that left in this access, counted like row_count.
 	AnswerBytes int64 `protobuf:"varint,12,opt,name=answer_bytes,json=answerBytes,proto3" json:"answer_bytes,omitempty"`
 	// Optional. Media type of the answer.
 	MediaType string `protobuf:"bytes,13,opt,name=media_type,json=mediaType,proto3" json:"media_type,omitempty"`
@@ -851,7 +866,7 @@ type Answer struct {
 	SourceDuration *durationpb.Duration `protobuf:"bytes,15,opt,name=source_duration,json=sourceDuration,proto3" json:"source_duration,omitempty"`
 	// Optional. Name of the parameter or field that the refusal is about; never its value.
 	SubjectOfRefusal string `protobuf:"bytes,16,opt,name=subject_of_refusal,json=subjectOfRefusal,proto3" json:"subject_of_refusal,omitempty"`
-	// Optional. First row sent by a resumed export.
+	// Optional. First row sent by a resumed export; with row_count it gives the rows of the whole.
 	FromRow int64 `protobuf:"varint,17,opt,name=from_row,json=fromRow,proto3" json:"from_row,omitempty"`
 	// Optional. For POLICY_DENIED: the reason that the province's policy gives for it, for the caller; at most 500 characters.
 	PolicyReason  string `protobuf:"bytes,18,opt,name=policy_reason,json=policyReason,proto3" json:"policy_reason,omitempty"`
@@ -1196,7 +1211,7 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x06Caller\x12\x1b\n" +
 	"\tspiffe_id\x18\x01 \x01(\tR\bspiffeId\x12-\n" +
 	"\x12certificate_serial\x18\x02 \x01(\tR\x11certificateSerial\x12\x16\n" +
-	"\x06region\x18\x03 \x01(\tR\x06region\"\xdc\x05\n" +
+	"\x06region\x18\x03 \x01(\tR\x06region\"\x8d\x06\n" +
 	"\x06Intent\x121\n" +
 	"\x06caller\x18\x01 \x01(\v2\x19.kuasheng.audit.v1.CallerR\x06caller\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x124\n" +
@@ -1218,7 +1233,8 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\bfrom_row\x18\x10 \x01(\x03R\afromRow\x12+\n" +
 	"\x11resource_revision\x18\x11 \x01(\x03R\x10resourceRevision\x12%\n" +
 	"\x0egrant_revision\x18\x12 \x01(\x03R\rgrantRevision\x12\x19\n" +
-	"\btrace_id\x18\x13 \x01(\tR\atraceId\"\x9b\x03\n" +
+	"\btrace_id\x18\x13 \x01(\tR\atraceId\x12/\n" +
+	"\x13suppressed_refusals\x18\x14 \x01(\x03R\x12suppressedRefusals\"\x9b\x03\n" +
 	"\aOutcome\x12!\n" +
 	"\fintent_index\x18\x01 \x01(\x03R\vintentIndex\x121\n" +
 	"\x06result\x18\x02 \x01(\x0e2\x19.kuasheng.audit.v1.ResultR\x06result\x121\n" +
@@ -1276,7 +1292,7 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"MODE_QUERY\x10\x01\x12\x0f\n" +
-	"\vMODE_EXPORT\x10\x02*\xe8\x01\n" +
+	"\vMODE_EXPORT\x10\x02*\xf8\x01\n" +
 	"\x06Result\x12\x16\n" +
 	"\x12RESULT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fRESULT_ANSWERED\x10\x01\x12\x1a\n" +
@@ -1286,7 +1302,9 @@ const file_kuasheng_audit_v1_record_proto_rawDesc = "" +
 	"\x12RESULT_INTERRUPTED\x10\x05\x12\x1d\n" +
 	"\x19RESULT_RECOVERED_ANSWERED\x10\x06\x12!\n" +
 	"\x1dRESULT_RECOVERED_NOT_ANSWERED\x10\a\x12\x13\n" +
-	"\x0fRESULT_REPLACED\x10\b*\xd4\x01\n" +
+	"\x0fRESULT_REPLACED\x10\b\x12\x0e\n" +
+	"\n" +
+	"RESULT_CUT\x10\t*\xd4\x01\n" +
 	"\vAnswerState\x12\x1c\n" +
 	"\x18ANSWER_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ANSWER_STATE_ANSWERED\x10\x01\x12\x1d\n" +

@@ -31,16 +31,17 @@ const (
 //
 // CatalogueService keeps what every province shares.
 type CatalogueServiceClient interface {
-	// Publishes an entry, new or changed; publishing what is there already changes nothing. For the province's own node and operators. Errors:
-	// INVALID_ARGUMENT with every mistake in one BadRequest, FAILED_PRECONDITION (RULE_VIOLATED), PERMISSION_DENIED for another
+	// Publishes an entry, new or changed; publishing what is there already changes nothing. A node that publishes unchanged what an operator has
+	// withdrawn gets it back as it stands, withdrawn. For the province's own node and operators. Errors: INVALID_ARGUMENT with every mistake in one BadRequest, FAILED_PRECONDITION (RULE_VIOLATED), PERMISSION_DENIED for another
 	// province's entry, ABORTED (ETAG_MISMATCH) where an etag is given and stale.
 	PublishResource(ctx context.Context, in *PublishResourceRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Reads an entry. For every identified caller. Errors: NOT_FOUND.
 	GetResource(ctx context.Context, in *GetResourceRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Lists entries by name. For every identified caller. Errors: INVALID_ARGUMENT for a page token of another list.
 	ListResources(ctx context.Context, in *ListResourcesRequest, opts ...grpc.CallOption) (*ListResourcesResponse, error)
-	// Withdraws an entry: it stays readable and is never routed again until it is published anew. For the province's own node and operators.
-	// Errors: NOT_FOUND, PERMISSION_DENIED, ABORTED (ETAG_MISMATCH).
+	// Withdraws an entry: it stays readable and is never routed again until it is published anew. What an operator withdraws holds against the
+	// node, which publishes its file again and again: only an operator brings it back, or a changed entry in the file. For the province's own node
+	// and operators. Errors: NOT_FOUND, PERMISSION_DENIED, ABORTED (ETAG_MISMATCH).
 	WithdrawResource(ctx context.Context, in *WithdrawResourceRequest, opts ...grpc.CallOption) (*Resource, error)
 }
 
@@ -98,16 +99,17 @@ func (c *catalogueServiceClient) WithdrawResource(ctx context.Context, in *Withd
 //
 // CatalogueService keeps what every province shares.
 type CatalogueServiceServer interface {
-	// Publishes an entry, new or changed; publishing what is there already changes nothing. For the province's own node and operators. Errors:
-	// INVALID_ARGUMENT with every mistake in one BadRequest, FAILED_PRECONDITION (RULE_VIOLATED), PERMISSION_DENIED for another
+	// Publishes an entry, new or changed; publishing what is there already changes nothing. A node that publishes unchanged what an operator has
+	// withdrawn gets it back as it stands, withdrawn. For the province's own node and operators. Errors: INVALID_ARGUMENT with every mistake in one BadRequest, FAILED_PRECONDITION (RULE_VIOLATED), PERMISSION_DENIED for another
 	// province's entry, ABORTED (ETAG_MISMATCH) where an etag is given and stale.
 	PublishResource(context.Context, *PublishResourceRequest) (*Resource, error)
 	// Reads an entry. For every identified caller. Errors: NOT_FOUND.
 	GetResource(context.Context, *GetResourceRequest) (*Resource, error)
 	// Lists entries by name. For every identified caller. Errors: INVALID_ARGUMENT for a page token of another list.
 	ListResources(context.Context, *ListResourcesRequest) (*ListResourcesResponse, error)
-	// Withdraws an entry: it stays readable and is never routed again until it is published anew. For the province's own node and operators.
-	// Errors: NOT_FOUND, PERMISSION_DENIED, ABORTED (ETAG_MISMATCH).
+	// Withdraws an entry: it stays readable and is never routed again until it is published anew. What an operator withdraws holds against the
+	// node, which publishes its file again and again: only an operator brings it back, or a changed entry in the file. For the province's own node
+	// and operators. Errors: NOT_FOUND, PERMISSION_DENIED, ABORTED (ETAG_MISMATCH).
 	WithdrawResource(context.Context, *WithdrawResourceRequest) (*Resource, error)
 	mustEmbedUnimplementedCatalogueServiceServer()
 }

@@ -356,6 +356,59 @@ func (Grade) EnumDescriptor() ([]byte, []int) {
 	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{4}
 }
 
+// Withdrawer is who took an entry out of use, and so how it comes back.
+type Withdrawer int32
+
+const (
+	// Not withdrawn.
+	Withdrawer_WITHDRAWER_UNSPECIFIED Withdrawer = 0
+	// The province's node, because the entry left its file. It comes back when the entry does.
+	Withdrawer_WITHDRAWER_NODE Withdrawer = 1
+	// An operator of the province. It stays withdrawn until an operator publishes it, or the node publishes it with other content.
+	Withdrawer_WITHDRAWER_OPERATOR Withdrawer = 2
+)
+
+// Enum value maps for Withdrawer.
+var (
+	Withdrawer_name = map[int32]string{
+		0: "WITHDRAWER_UNSPECIFIED",
+		1: "WITHDRAWER_NODE",
+		2: "WITHDRAWER_OPERATOR",
+	}
+	Withdrawer_value = map[string]int32{
+		"WITHDRAWER_UNSPECIFIED": 0,
+		"WITHDRAWER_NODE":        1,
+		"WITHDRAWER_OPERATOR":    2,
+	}
+)
+
+func (x Withdrawer) Enum() *Withdrawer {
+	p := new(Withdrawer)
+	*p = x
+	return p
+}
+
+func (x Withdrawer) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Withdrawer) Descriptor() protoreflect.EnumDescriptor {
+	return file_kuasheng_catalogue_v1_resource_proto_enumTypes[5].Descriptor()
+}
+
+func (Withdrawer) Type() protoreflect.EnumType {
+	return &file_kuasheng_catalogue_v1_resource_proto_enumTypes[5]
+}
+
+func (x Withdrawer) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Withdrawer.Descriptor instead.
+func (Withdrawer) EnumDescriptor() ([]byte, []int) {
+	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{5}
+}
+
 // FieldType is the type of a field's value (DB/T letters of the national catalogue) and how it stands in an answer's JSON.
 type FieldType int32
 
@@ -429,11 +482,11 @@ func (x FieldType) String() string {
 }
 
 func (FieldType) Descriptor() protoreflect.EnumDescriptor {
-	return file_kuasheng_catalogue_v1_resource_proto_enumTypes[5].Descriptor()
+	return file_kuasheng_catalogue_v1_resource_proto_enumTypes[6].Descriptor()
 }
 
 func (FieldType) Type() protoreflect.EnumType {
-	return &file_kuasheng_catalogue_v1_resource_proto_enumTypes[5]
+	return &file_kuasheng_catalogue_v1_resource_proto_enumTypes[6]
 }
 
 func (x FieldType) Number() protoreflect.EnumNumber {
@@ -442,7 +495,7 @@ func (x FieldType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FieldType.Descriptor instead.
 func (FieldType) EnumDescriptor() ([]byte, []int) {
-	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{5}
+	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{6}
 }
 
 // ResourceState is whether an entry can be used.
@@ -482,11 +535,11 @@ func (x ResourceState) String() string {
 }
 
 func (ResourceState) Descriptor() protoreflect.EnumDescriptor {
-	return file_kuasheng_catalogue_v1_resource_proto_enumTypes[6].Descriptor()
+	return file_kuasheng_catalogue_v1_resource_proto_enumTypes[7].Descriptor()
 }
 
 func (ResourceState) Type() protoreflect.EnumType {
-	return &file_kuasheng_catalogue_v1_resource_proto_enumTypes[6]
+	return &file_kuasheng_catalogue_v1_resource_proto_enumTypes[7]
 }
 
 func (x ResourceState) Number() protoreflect.EnumNumber {
@@ -495,7 +548,7 @@ func (x ResourceState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ResourceState.Descriptor instead.
 func (ResourceState) EnumDescriptor() ([]byte, []int) {
-	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{6}
+	return file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP(), []int{7}
 }
 
 // Resource is a catalogue entry: one shareable resource and its fields (政务信息资源目录编制指南, 发改高技〔2017〕1272号).
@@ -542,7 +595,9 @@ type Resource struct {
 	// Output only. First published.
 	PublishTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
 	// Output only. Last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Output only. Who withdrew it, while it is withdrawn.
+	Withdrawer    Withdrawer `protobuf:"varint,22,opt,name=withdrawer,proto3,enum=kuasheng.catalogue.v1.Withdrawer" json:"withdrawer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -722,6 +777,13 @@ func (x *Resource) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *Resource) GetWithdrawer() Withdrawer {
+	if x != nil {
+		return x.Withdrawer
+	}
+	return Withdrawer_WITHDRAWER_UNSPECIFIED
 }
 
 // LocalizedText is a text in Chinese and, where there is one, English.
@@ -1147,7 +1209,7 @@ var File_kuasheng_catalogue_v1_resource_proto protoreflect.FileDescriptor
 
 const file_kuasheng_catalogue_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"$kuasheng/catalogue/v1/resource.proto\x12\x15kuasheng.catalogue.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\t\n" +
+	"$kuasheng/catalogue/v1/resource.proto\x12\x15kuasheng.catalogue.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\t\n" +
 	"\bResource\x12W\n" +
 	"\x04name\x18\x01 \x01(\tBC\xbaH@r>2<^provinces/[1-9][0-9]0000/resources/[0-9]{6,24}-[0-9]{1,12}$R\x04name\x12B\n" +
 	"\x05title\x18\x02 \x01(\v2$.kuasheng.catalogue.v1.LocalizedTextB\x06\xbaH\x03\xc8\x01\x01R\x05title\x12\x1d\n" +
@@ -1176,7 +1238,10 @@ const file_kuasheng_catalogue_v1_resource_proto_rawDesc = "" +
 	"\x04etag\x18\x13 \x01(\tR\x04etag\x12=\n" +
 	"\fpublish_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishTime\x12;\n" +
 	"\vupdate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"E\n" +
+	"updateTime\x12A\n" +
+	"\n" +
+	"withdrawer\x18\x16 \x01(\x0e2!.kuasheng.catalogue.v1.WithdrawerR\n" +
+	"withdrawer\"E\n" +
 	"\rLocalizedText\x12\x1a\n" +
 	"\x02zh\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x02zh\x12\x18\n" +
@@ -1254,7 +1319,12 @@ const file_kuasheng_catalogue_v1_resource_proto_rawDesc = "" +
 	"\x0fGRADE_GENERAL_4\x10\x04\x12\x13\n" +
 	"\x0fGRADE_IMPORTANT\x10\x05\x12\x0e\n" +
 	"\n" +
-	"GRADE_CORE\x10\x06*\xa7\x02\n" +
+	"GRADE_CORE\x10\x06*V\n" +
+	"\n" +
+	"Withdrawer\x12\x1a\n" +
+	"\x16WITHDRAWER_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fWITHDRAWER_NODE\x10\x01\x12\x17\n" +
+	"\x13WITHDRAWER_OPERATOR\x10\x02*\xa7\x02\n" +
 	"\tFieldType\x12\x1a\n" +
 	"\x16FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FIELD_TYPE_STRING\x10\x01\x12\x16\n" +
@@ -1286,7 +1356,7 @@ func file_kuasheng_catalogue_v1_resource_proto_rawDescGZIP() []byte {
 	return file_kuasheng_catalogue_v1_resource_proto_rawDescData
 }
 
-var file_kuasheng_catalogue_v1_resource_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_kuasheng_catalogue_v1_resource_proto_enumTypes = make([]protoimpl.EnumInfo, 8)
 var file_kuasheng_catalogue_v1_resource_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_kuasheng_catalogue_v1_resource_proto_goTypes = []any{
 	(Format)(0),                   // 0: kuasheng.catalogue.v1.Format
@@ -1294,41 +1364,43 @@ var file_kuasheng_catalogue_v1_resource_proto_goTypes = []any{
 	(ShareMode)(0),                // 2: kuasheng.catalogue.v1.ShareMode
 	(UpdateCycle)(0),              // 3: kuasheng.catalogue.v1.UpdateCycle
 	(Grade)(0),                    // 4: kuasheng.catalogue.v1.Grade
-	(FieldType)(0),                // 5: kuasheng.catalogue.v1.FieldType
-	(ResourceState)(0),            // 6: kuasheng.catalogue.v1.ResourceState
-	(*Resource)(nil),              // 7: kuasheng.catalogue.v1.Resource
-	(*LocalizedText)(nil),         // 8: kuasheng.catalogue.v1.LocalizedText
-	(*Department)(nil),            // 9: kuasheng.catalogue.v1.Department
-	(*Sharing)(nil),               // 10: kuasheng.catalogue.v1.Sharing
-	(*Field)(nil),                 // 11: kuasheng.catalogue.v1.Field
-	(*Parameter)(nil),             // 12: kuasheng.catalogue.v1.Parameter
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Withdrawer)(0),               // 5: kuasheng.catalogue.v1.Withdrawer
+	(FieldType)(0),                // 6: kuasheng.catalogue.v1.FieldType
+	(ResourceState)(0),            // 7: kuasheng.catalogue.v1.ResourceState
+	(*Resource)(nil),              // 8: kuasheng.catalogue.v1.Resource
+	(*LocalizedText)(nil),         // 9: kuasheng.catalogue.v1.LocalizedText
+	(*Department)(nil),            // 10: kuasheng.catalogue.v1.Department
+	(*Sharing)(nil),               // 11: kuasheng.catalogue.v1.Sharing
+	(*Field)(nil),                 // 12: kuasheng.catalogue.v1.Field
+	(*Parameter)(nil),             // 13: kuasheng.catalogue.v1.Parameter
+	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
 var file_kuasheng_catalogue_v1_resource_proto_depIdxs = []int32{
-	8,  // 0: kuasheng.catalogue.v1.Resource.title:type_name -> kuasheng.catalogue.v1.LocalizedText
-	9,  // 1: kuasheng.catalogue.v1.Resource.provider:type_name -> kuasheng.catalogue.v1.Department
-	8,  // 2: kuasheng.catalogue.v1.Resource.abstract:type_name -> kuasheng.catalogue.v1.LocalizedText
+	9,  // 0: kuasheng.catalogue.v1.Resource.title:type_name -> kuasheng.catalogue.v1.LocalizedText
+	10, // 1: kuasheng.catalogue.v1.Resource.provider:type_name -> kuasheng.catalogue.v1.Department
+	9,  // 2: kuasheng.catalogue.v1.Resource.abstract:type_name -> kuasheng.catalogue.v1.LocalizedText
 	0,  // 3: kuasheng.catalogue.v1.Resource.format:type_name -> kuasheng.catalogue.v1.Format
-	11, // 4: kuasheng.catalogue.v1.Resource.fields:type_name -> kuasheng.catalogue.v1.Field
-	12, // 5: kuasheng.catalogue.v1.Resource.parameters:type_name -> kuasheng.catalogue.v1.Parameter
-	10, // 6: kuasheng.catalogue.v1.Resource.sharing:type_name -> kuasheng.catalogue.v1.Sharing
+	12, // 4: kuasheng.catalogue.v1.Resource.fields:type_name -> kuasheng.catalogue.v1.Field
+	13, // 5: kuasheng.catalogue.v1.Resource.parameters:type_name -> kuasheng.catalogue.v1.Parameter
+	11, // 6: kuasheng.catalogue.v1.Resource.sharing:type_name -> kuasheng.catalogue.v1.Sharing
 	3,  // 7: kuasheng.catalogue.v1.Resource.update_cycle:type_name -> kuasheng.catalogue.v1.UpdateCycle
 	4,  // 8: kuasheng.catalogue.v1.Resource.grade:type_name -> kuasheng.catalogue.v1.Grade
-	6,  // 9: kuasheng.catalogue.v1.Resource.state:type_name -> kuasheng.catalogue.v1.ResourceState
-	13, // 10: kuasheng.catalogue.v1.Resource.publish_time:type_name -> google.protobuf.Timestamp
-	13, // 11: kuasheng.catalogue.v1.Resource.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 12: kuasheng.catalogue.v1.Sharing.type:type_name -> kuasheng.catalogue.v1.ShareType
-	2,  // 13: kuasheng.catalogue.v1.Sharing.mode:type_name -> kuasheng.catalogue.v1.ShareMode
-	8,  // 14: kuasheng.catalogue.v1.Field.title:type_name -> kuasheng.catalogue.v1.LocalizedText
-	5,  // 15: kuasheng.catalogue.v1.Field.type:type_name -> kuasheng.catalogue.v1.FieldType
-	1,  // 16: kuasheng.catalogue.v1.Field.share_type:type_name -> kuasheng.catalogue.v1.ShareType
-	8,  // 17: kuasheng.catalogue.v1.Parameter.title:type_name -> kuasheng.catalogue.v1.LocalizedText
-	5,  // 18: kuasheng.catalogue.v1.Parameter.type:type_name -> kuasheng.catalogue.v1.FieldType
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	7,  // 9: kuasheng.catalogue.v1.Resource.state:type_name -> kuasheng.catalogue.v1.ResourceState
+	14, // 10: kuasheng.catalogue.v1.Resource.publish_time:type_name -> google.protobuf.Timestamp
+	14, // 11: kuasheng.catalogue.v1.Resource.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 12: kuasheng.catalogue.v1.Resource.withdrawer:type_name -> kuasheng.catalogue.v1.Withdrawer
+	1,  // 13: kuasheng.catalogue.v1.Sharing.type:type_name -> kuasheng.catalogue.v1.ShareType
+	2,  // 14: kuasheng.catalogue.v1.Sharing.mode:type_name -> kuasheng.catalogue.v1.ShareMode
+	9,  // 15: kuasheng.catalogue.v1.Field.title:type_name -> kuasheng.catalogue.v1.LocalizedText
+	6,  // 16: kuasheng.catalogue.v1.Field.type:type_name -> kuasheng.catalogue.v1.FieldType
+	1,  // 17: kuasheng.catalogue.v1.Field.share_type:type_name -> kuasheng.catalogue.v1.ShareType
+	9,  // 18: kuasheng.catalogue.v1.Parameter.title:type_name -> kuasheng.catalogue.v1.LocalizedText
+	6,  // 19: kuasheng.catalogue.v1.Parameter.type:type_name -> kuasheng.catalogue.v1.FieldType
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_kuasheng_catalogue_v1_resource_proto_init() }
@@ -1341,7 +1413,7 @@ func file_kuasheng_catalogue_v1_resource_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kuasheng_catalogue_v1_resource_proto_rawDesc), len(file_kuasheng_catalogue_v1_resource_proto_rawDesc)),
-			NumEnums:      7,
+			NumEnums:      8,
 			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -652,7 +652,7 @@ func (x *ExportChunk) GetRowCount() int64 {
 // ExportTrailer ends an export that is whole.
 type ExportTrailer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Output only. Rows from row 0 to the end, those before a resumption included.
+	// Output only. Rows from row 0 to the end, those before a resumption included: from_row + row_count of the record that end_receipt proves.
 	RowCount int64 `protobuf:"varint,1,opt,name=row_count,json=rowCount,proto3" json:"row_count,omitempty"`
 	// Output only. Proof that the end, with the digest over the whole, is in the province's journal.
 	EndReceipt    *v11.Receipt `protobuf:"bytes,2,opt,name=end_receipt,json=endReceipt,proto3" json:"end_receipt,omitempty"`
