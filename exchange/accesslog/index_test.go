@@ -347,4 +347,41 @@ func TestFullDiskHidesNothing(t *testing.T) {
 	defer func() { f.log = nil }()
 	f.compare("disk full")
 	f.comparePending("disk full")
+	if err := ix.close(); !errors.Is(err, badgerdir.ErrDiskFull) || ix.db.IsClosed() {
+		t.Errorf("closing on a full disk: %v, closed: %v, want ErrDiskFull and no", err, ix.db.IsClosed())
+	}
+	ix.room = room
+}
+
+// TestRenewOnFullDisk holds that an index is not thrown away where there is no room for another.
+func TestRenewOnFullDisk(t *testing.T) {
+	f := newFixture(t)
+	f.random(200)
+	f.close()
+	ix, _ := f.unstarted()
+	ix.room = func(string) error { return badgerdir.ErrDiskFull }
+	if _, err := ix.renew(); !errors.Is(err, badgerdir.ErrDiskFull) {
+		t.Errorf("renewing on a full disk: %v, want ErrDiskFull", err)
+	}
+	ix.room = room
+	f.check(ix.log.Close())
+	f.check(ix.closeBadger())
+	ix, b := f.unstarted()
+	if b.next != int64(len(f.wrote)) {
+		t.Errorf("the index covers %d records, want %d: it was thrown away", b.next, len(f.wrote))
+	}
+	f.check(ix.log.Close())
+}
+
+// TestOpenAfterKillOfOpening lays down the empty log file that a kill leaves: no reason to build the index anew.
+func TestOpenAfterKillOfOpening(t *testing.T) {
+	f := newFixture(t)
+	f.random(200)
+	f.close()
+	f.check(os.WriteFile(filepath.Join(f.indexDir(), "00009.mem"), nil, 0o600))
+	ix, b := f.unstarted()
+	if b.next != int64(len(f.wrote)) {
+		t.Errorf("the index covers %d records, want %d", b.next, len(f.wrote))
+	}
+	f.check(ix.log.Close())
 }

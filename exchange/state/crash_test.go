@@ -209,6 +209,74 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestOpenAfterKillOfOpening lays down the empty log file that a kill during an opening leaves: the next start has to go well.
+func TestOpenAfterKillOfOpening(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	s, err := Create(dir, "exchange.example", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, Write{Key: GrantKey("a"), Value: []byte("1")})
+	want := content(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "00009.mem"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(dir, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if diff := cmp.Diff(want, content(t, s)); diff != "" {
+		t.Errorf("after reopening (-want +got):\n%s", diff)
+	}
+}
+
+// TestCloseOnFullDisk holds that a store which cannot be closed says so, writes nothing, and has lost nothing for the next process.
+func TestCloseOnFullDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	s, err := Create(dir, "exchange.example", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var full atomic.Bool
+	free := func(dir string) error {
+		if full.Load() {
+			return ErrDiskFull
+		}
+		return room(dir)
+	}
+	if s, err = open(dir, quiet(), faults{free: free, commit: (*badger.Txn).Commit}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.db.Close() // what the end of the process does
+	commit(t, s, Write{Key: GrantKey("a"), Value: []byte("1")})
+	want := content(t, s)
+	full.Store(true)
+	if err := s.Close(); !errors.Is(err, ErrDiskFull) || s.db.IsClosed() {
+		t.Errorf("closing on a full disk: %v, closed: %v, want ErrDiskFull and no", err, s.db.IsClosed())
+	}
+	if !errors.Is(s.Err(), ErrClosed) {
+		t.Errorf("the store still takes changes: %v", s.Err())
+	}
+	ended := filepath.Join(t.TempDir(), "state")
+	if err := os.CopyFS(ended, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(ended, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if diff := cmp.Diff(want, content(t, again)); diff != "" {
+		t.Errorf("after reopening (-want +got):\n%s", diff)
+	}
+}
+
 // BenchmarkPublish is what a province's first publication costs: entries of a common size from 16 callers.
 func BenchmarkPublish(b *testing.B) {
 	s := newStore(b)

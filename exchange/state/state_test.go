@@ -176,7 +176,14 @@ func TestCommitHeedsContextAndClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken, proceed := make(chan bool), make(chan bool)
-	hold := func(string) error { taken <- true; <-proceed; return nil }
+	hold := func(string) error {
+		select {
+		case taken <- true:
+			<-proceed
+		case <-proceed: // Close asks as well
+		}
+		return nil
+	}
 	s, err := open(dir, quiet(), faults{free: hold, commit: (*badger.Txn).Commit})
 	if err != nil {
 		t.Fatal(err)
