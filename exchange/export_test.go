@@ -1,5 +1,7 @@
 package exchange
 
+import "time"
+
 // Registered lists the methods that a server really offers.
 func Registered(s *Server) []string {
 	var methods []string
@@ -19,3 +21,6 @@ func MethodRoles() map[string]struct{ Anybody, Records bool } {
 	}
 	return table
 }
+
+// SetMessageTime shortens how long a call's message may take. It is called before the first call.
+func SetMessageTime(s *Server, d time.Duration) { s.messageTime = d }

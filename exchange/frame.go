@@ -18,18 +18,3 @@ func (f *frame) decode(v any) error {
 	}
 	return nil
 }
-
-// frameCodec is gRPC's own codec for protobuf, which also hands messages over as frames.
-type frameCodec struct{ encoding.CodecV2 }
-
-func newFrameCodec() frameCodec { return frameCodec{encoding.GetCodecV2(proto.Name)} }
-
-// Unmarshal implements encoding.CodecV2.
-func (c frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	if f, ok := v.(*frame); ok {
-		data.Ref()
-		f.data = data
-		return nil
-	}
-	return c.CodecV2.Unmarshal(data, v)
-}

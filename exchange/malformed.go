@@ -37,28 +37,38 @@ func (e *undecodable) refusal() *refusal.Error {
 // malformed stands for a request that cannot be decoded.
 type malformed struct{}
 
-// decodable wraps a service so that a message which cannot be decoded passes the interceptors like any other and is refused as
-// INVALID_ARGUMENT, on record. By itself gRPC answers INTERNAL before any interceptor runs. Streams do the same in guardedStream.
-func decodable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
+// decodable wraps a service so that its messages are read by receive, and one which cannot be read or decoded passes the interceptors like any
+// other and is refused as INVALID_ARGUMENT, on record. By itself gRPC answers before any interceptor runs. Streams do the same in receiving
+// and guardedStream.
+func (s *Server) decodable(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 	methods := make([]grpc.MethodDesc, len(desc.Methods))
 	for i, m := range desc.Methods {
 		full := "/" + desc.ServiceName + "/" + m.MethodName
-		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, receive func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+		methods[i] = grpc.MethodDesc{MethodName: m.MethodName, Handler: func(srv any, ctx context.Context, _ func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+			refuse := func(ctx context.Context, cause error) error {
+				info := &grpc.UnaryServerInfo{Server: srv, FullMethod: full}
+				_, err := interceptor(ctx, malformed{}, info, func(context.Context, any) (any, error) { return nil, cause })
+				return err
+			}
+			anyone, leave, err := s.open(ctx, full)
+			if err != nil {
+				return nil, refuse(ctx, err)
+			}
+			defer leave()
+			var f frame
+			if err := s.receive(ctx, full, anyone, &f, refuse); err != nil {
+				return nil, err
+			}
 			var cause *undecodable
 			resp, err := m.Handler(srv, ctx, func(v any) error {
-				var f frame
-				if err := receive(&f); err != nil {
-					return err
-				}
 				err := f.decode(v)
 				errors.As(err, &cause)
 				return err
 			}, interceptor)
-			if cause == nil {
-				return resp, err
+			if cause != nil {
+				return nil, refuse(ctx, cause.refusal())
 			}
-			info := &grpc.UnaryServerInfo{Server: srv, FullMethod: full}
-			return interceptor(ctx, malformed{}, info, func(context.Context, any) (any, error) { return nil, cause.refusal() })
+			return resp, err
 		}}
 	}
 	desc.Methods = methods

@@ -35,7 +35,7 @@ func newMetrics(cfg Config, s *Server) *metrics {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	cfg.Registry.MustRegister(m.calls, m.seconds,
+	cfg.Registry.MustRegister(m.calls, m.seconds, m.suppressed,
 		gauge("kuasheng_exchange_log_records", "Records in the access log.", func() float64 { return float64(s.log.Size()) }),
 		gauge("kuasheng_exchange_log_healthy", "1 while the access log can be written.", func() float64 {
 			if s.log.Err() != nil {

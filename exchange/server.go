@@ -15,6 +15,7 @@ import (
 	"github.com/kuasheng/kuasheng/exchange/accesslog"
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
 	"github.com/kuasheng/kuasheng/exchange/decision"
+	"github.com/kuasheng/kuasheng/exchange/door"
 	"github.com/kuasheng/kuasheng/exchange/flood"
 	"github.com/kuasheng/kuasheng/exchange/grant"
 	"github.com/kuasheng/kuasheng/exchange/link"
@@ -31,9 +32,10 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/stats"
 )
@@ -85,8 +87,11 @@ type Server struct {
 	health    *health.Server
 	grpc      *grpc.Server
 	memory    *certs.Memory
+	visits    *door.Tally // calls of strangers under way, by address
 	logger    *slog.Logger
 	now       func() time.Time
+
+	messageTime time.Duration // see there; shorter in tests
 
 	collecting sync.Mutex // held while counts of refusals go on record
 }
@@ -130,7 +135,10 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening exchange: %w", err)
 	}
-	s := &Server{domain: domain, methods: methodRoles(), logger: cfg.Logger, now: cfg.now(), memory: certs.NewMemory(), refusals: flood.NewRefusals(flood.Defaults())}
+	s := &Server{
+		domain: domain, methods: methodRoles(), logger: cfg.Logger, now: cfg.now(), memory: certs.NewMemory(), refusals: flood.NewRefusals(flood.Defaults()),
+		visits: door.NewTally(maxVisits), messageTime: messageTime,
+	}
 	if err := s.openStores(cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening exchange: %w", err), s.closeStores())
 	}
@@ -172,28 +180,25 @@ func (s *Server) openStores(cfg Config) (err error) {
 
 func (s *Server) newGRPC(cfg Config) *grpc.Server {
 	trust := certs.Join(cfg.Identity, s.members.Bundles())
-	options := []grpc.ServerOption{
-		grpc.Creds(certs.ServerCredentials(cfg.Identity, trust, cfg.Logger)),
-		grpc.UnaryInterceptor(s.unary), grpc.StreamInterceptor(s.stream), grpc.ForceServerCodecV2(newFrameCodec()),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+	options := append(s.limits(),
+		grpc.Creds(door.NewCredentials(certs.ServerCredentials(cfg.Identity, trust, cfg.Logger), s.known)),
+		grpc.UnaryInterceptor(s.unary), grpc.ChainStreamInterceptor(s.receiving, s.stream), grpc.ForceServerCodecV2(encoding.GetCodecV2(proto.Name)),
 		grpc.ReadBufferSize(buffer), grpc.WriteBufferSize(buffer),
-		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(4 * window),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-	}
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(4*window),
+	)
 	if cfg.Tracing != nil {
 		options = append(options, grpc.StatsHandler(cfg.Tracing))
 	}
 	g := grpc.NewServer(options...)
 	query := &queryService{Server: s}
 	links := &linkService{Server: s}
-	g.RegisterService(decodable(registryv1.RegistryService_ServiceDesc), newRegistryService(s.members, s.self(cfg), s.hub.Attached))
-	g.RegisterService(decodable(cataloguev1.CatalogueService_ServiceDesc), newCatalogueService(s.resources))
-	g.RegisterService(decodable(grantv1.GrantService_ServiceDesc), newGrantService(s.grants))
-	g.RegisterService(decodable(queryv1.QueryService_ServiceDesc), query)
-	g.RegisterService(decodable(linkv1.LinkService_ServiceDesc), links)
-	g.RegisterService(decodable(auditv1.AuditService_ServiceDesc), newAuditService(s.log))
-	grpc_health_v1.RegisterHealthServer(g, s.health)
+	g.RegisterService(s.decodable(registryv1.RegistryService_ServiceDesc), newRegistryService(s.members, s.self(cfg), s.hub.Attached))
+	g.RegisterService(s.decodable(cataloguev1.CatalogueService_ServiceDesc), newCatalogueService(s.resources))
+	g.RegisterService(s.decodable(grantv1.GrantService_ServiceDesc), newGrantService(s.grants))
+	g.RegisterService(s.decodable(queryv1.QueryService_ServiceDesc), query)
+	g.RegisterService(s.decodable(linkv1.LinkService_ServiceDesc), links)
+	g.RegisterService(s.decodable(auditv1.AuditService_ServiceDesc), newAuditService(s.log))
+	g.RegisterService(s.decodable(grpc_health_v1.Health_ServiceDesc), s.health)
 	reflection.Register(g)
 	return g
 }
@@ -205,7 +210,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	others.Go(func() { s.watchHealth(ctx) })
 	others.Go(func() { s.collectRefusals(ctx) })
 	others.Go(func() { s.grpc.Serve(s.memory) }) // ends with the server; it has no error of its own
-	err := s.grpc.Serve(l)
+	err := s.grpc.Serve(door.Listen(l, connections()))
 	s.memory.Close() // where accepting failed by itself, the other listener must not keep the failure hidden
 	cancel()
 	others.Wait()

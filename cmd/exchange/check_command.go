@@ -49,6 +49,7 @@ func check(ctx context.Context, path string) []daemon.Finding {
 	if _, err := daemon.ReadLogKey(file.LogKey); err != nil {
 		found = append(found, daemon.Finding{File: path, Problem: err.Error(), Cure: "log_key names the signer key that \"exchange init\" wrote; restore it from its backup"})
 	}
+	found = append(found, daemon.CheckKeyFile(path, "identity.key", file.Identity.Files.Key)...)
 	found = append(found, daemon.CheckIdentity(ctx, path, func(ctx context.Context) (*certs.Source, error) {
 		return openIdentity(ctx, file, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}, file.Listen.REST != "", time.Now())...)

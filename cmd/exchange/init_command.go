@@ -78,7 +78,7 @@ func (b *beginning) make(logger *slog.Logger) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return key.Public, daemon.WriteNew(b.file, []byte(text), 0o644)
+	return key.Public, daemon.WriteNew(b.file, []byte(text), 0o640)
 }
 
 func (b *beginning) refuseExisting() error {

@@ -2,10 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/kuasheng/kuasheng/exchange/client/clienttest"
 	"github.com/kuasheng/kuasheng/internal/translog"
@@ -21,12 +29,6 @@ func TestRejectedCheckpoint(t *testing.T) {
 	}{
 		{"rewritten at the same size", func(_ *testing.T, e *clienttest.Exchange, _ string) { e.Log.Rewrite() }, "DOES NOT EXTEND", true},
 		{"rewritten and grown", func(t *testing.T, e *clienttest.Exchange, _ string) { e.Log.Rewrite(); grow(t, e.Log, 2) }, "DOES NOT EXTEND", true},
-		{"shortened", func(t *testing.T, e *clienttest.Exchange, path string) {
-			longer := clienttest.NewLog(t, e.Log.Origin())
-			*longer = *e.Log //nolint:govet // nobody uses either meanwhile
-			grow(t, longer, 1)
-			keep(t, longer, path)
-		}, "records are missing", true},
 		{"empty file", func(t *testing.T, _ *clienttest.Exchange, path string) { write(t, path, nil) }, "says nothing about the log", false},
 		{"garbage", func(t *testing.T, _ *clienttest.Exchange, path string) { write(t, path, []byte("x\ny\n")) }, "says nothing about the log", false},
 		{"another log's", func(t *testing.T, e *clienttest.Exchange, path string) {
@@ -90,6 +92,28 @@ func TestRejectedNotSaved(t *testing.T) {
 	_, stderr := command(t, 1, "audit", "checkpoint", "--remember", path)
 	if !strings.Contains(stderr, "NOT SAVED") || !strings.Contains(stderr, string(shown)) {
 		t.Errorf("the evidence is lost:\n%s", stderr)
+	}
+}
+
+// TestUnprovenCheckpoint has the exchange refuse the proof: that must leave a trace as well. A command that was ended has learnt nothing.
+func TestUnprovenCheckpoint(t *testing.T) {
+	for _, tt := range []struct {
+		cause, want error
+		saved       int
+	}{
+		{status.Error(codes.Unavailable, "later"), errUnproven, 1},
+		{status.Error(codes.Internal, ""), errUnproven, 1},
+		{fmt.Errorf("asking: %w", context.Canceled), context.Canceled, 0},
+	} {
+		path := filepath.Join(t.TempDir(), "kept")
+		cmd := &cobra.Command{}
+		cmd.SetErr(io.Discard)
+		if err := reject(cmd, path, []byte("a\n"), []byte("b\n"), tt.cause); !errors.Is(err, tt.want) || errors.Is(err, errHistory) {
+			t.Errorf("%v becomes %v", tt.cause, err)
+		}
+		if saved, err := filepath.Glob(path + ".rejected-*"); err != nil || len(saved) != tt.saved {
+			t.Errorf("%v saves %q, %v", tt.cause, saved, err)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func TestFalsifiedReceipt(t *testing.T) {
 	verify(t, saved, 0)
 	for _, tt := range []struct{ name, old, new string }{
 		{"answer", "1200.50", "9.00"},
-		{"row taken out", `{"deposit":"1200.50","name":"*"},`, ""},
+		{"row taken out", `{"name":"*","deposit":"1200.50"},`, ""},
 		{"row twice under one name", `"rows":[`, `"rows":[],"rows":[`},
 		{"second answer", "{\n", `{"answer":{"rows":[]},` + "\n"},
 		{"no JSON answer", `"answer": {`, `"answer": "x", "x": {`},

@@ -53,7 +53,7 @@ func newShownRecord(index int64, leaf translog.Hash, raw []byte) shownRecord {
 	return s
 }
 
-// detail is every field that is set, in the order of the format: nothing is left out of what was recorded.
+// detail is every number and every other field that is set, in the order of the format: nothing is left out of what was recorded.
 func (s shownRecord) detail(origin string) *table {
 	t := &table{}
 	t.add("log", origin)
@@ -71,7 +71,8 @@ func addFields(t *table, prefix string, m protoreflect.Message) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if !m.Has(f) {
+		// Record 0 is a record: numbers are shown even where they are 0.
+		if !m.Has(f) && (f.Kind() != protoreflect.Int64Kind || f.ContainingOneof() != nil) {
 			continue
 		}
 		title, value := prefix+fieldTitle(f), m.Get(f)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -24,7 +25,8 @@ func newCheckCommand() *cobra.Command {
 		Short: "Find everything wrong with a node's file, and test every mapping against its real source",
 		Long: `Tests the file, the keys, the certificate and the journal, and then every resource against its real source: whether its columns exist, have
 the declared types, and convert. Sample parameters belong to nobody. It lists everything that is wrong, with line and cure, and
-publishes and changes nothing. It may be run beside a serving node.
+publishes and changes nothing. It may be run beside a serving node, and on a changed copy of its file (in the same directory: relative paths
+start there) before that is moved into place.
 
 Exit status: 0 nothing to correct (there may be warnings), 1 something to correct, 2 wrong usage.`,
 		Example: "  node check --config /srv/node-1/node.yaml\n  node check --config /srv/node-1/node.yaml -o json",
@@ -40,36 +42,27 @@ Exit status: 0 nothing to correct (there may be warnings), 1 something to correc
 }
 
 // check looks at everything that serving needs.
-func check(ctx context.Context, path string) []daemon.Finding {
-	file, err := config.Load(path)
+func check(ctx context.Context, name string) []daemon.Finding {
+	file, err := config.Load(name)
 	if err != nil {
-		return mistakes(err)
+		return daemon.Mistakes(err)
 	}
-	found := checkKeys(file)
-	found = append(found, daemon.CheckIdentity(ctx, path, func(ctx context.Context) (*certs.Source, error) {
+	found := append(checkKeys(file), checkPasswords(file)...)
+	found = append(found, daemon.CheckKeyFile(name, "identity.key", file.Identity.Key)...)
+	found = append(found, daemon.CheckIdentity(ctx, name, func(ctx context.Context) (*certs.Source, error) {
 		return openIdentity(ctx, file, slog.New(slog.DiscardHandler))
 	}, false, time.Now())...)
 	if err := initialised(file); err != nil {
-		found = append(found, daemon.Finding{File: path, Problem: err.Error()})
+		found = append(found, daemon.Finding{File: name, Problem: err.Error()})
 	}
 	return append(found, checkSources(ctx, file)...)
 }
 
-func mistakes(err error) []daemon.Finding {
-	var m *config.Mistakes
-	if !errors.As(err, &m) {
-		return []daemon.Finding{{Problem: err.Error()}}
-	}
-	var found []daemon.Finding
-	for _, one := range m.List {
-		found = append(found, daemon.Finding{File: m.File, Line: one.Line, Column: one.Column, Problem: one.Message})
-	}
-	return found
-}
-
 func checkKeys(file *config.Node) []daemon.Finding {
 	var found []daemon.Finding
-	if _, err := daemon.ReadLogKey(file.JournalKey); err != nil {
+	if _, err := readJournalKey(file); errors.Is(err, errReplica) {
+		found = append(found, daemon.Finding{File: file.File, Problem: err.Error(), Cure: "give each replica its own directory, and the name and key that \"node init\" wrote there"})
+	} else if err != nil {
 		found = append(found, daemon.Finding{File: file.File, Problem: err.Error(), Cure: "journal_key names the signer key that \"node init\" wrote; restore it from its backup"})
 	}
 	_, err := daemon.ReadSecret(file.Policy.PseudonymKey)
@@ -78,6 +71,20 @@ func checkKeys(file *config.Node) []daemon.Finding {
 	}
 	if err != nil {
 		found = append(found, daemon.Finding{File: file.File, Problem: err.Error(), Cure: "policy.pseudonym_key names the key that \"node init\" wrote; restore it from its backup"})
+	}
+	return found
+}
+
+// checkPasswords finds passwords in the file, which goes into backups and configuration management, where others read it.
+func checkPasswords(file *config.Node) []daemon.Finding {
+	var found []daemon.Finding
+	for _, s := range file.Sources {
+		if s.HoldsPassword() {
+			found = append(found, daemon.Finding{
+				File: file.File, Line: s.At.Line, Column: s.At.Column, Problem: fmt.Sprintf("the dsn of source %s holds a password", s.Name),
+				Cure: "change the password, leave it out of the dsn and name an environment variable in `password_env`, or the whole in `dsn_env`",
+			})
+		}
 	}
 	return found
 }
@@ -105,6 +112,22 @@ func initialised(file *config.Node) error {
 		return fmt.Errorf("the node has no journal: %w; for a new replica run \"node init\", for one that existed restore data_dir from its backup", err)
 	}
 	return nil
+}
+
+// errReplica means that the journal's key is another replica's: two replicas that write under one key are two histories, which is what forgery
+// looks like.
+var errReplica = errors.New("the journal key is another replica's")
+
+// readJournalKey reads the journal's signer key and holds its name to the replica's.
+func readJournalKey(file *config.Node) (daemon.LogKey, error) {
+	key, err := daemon.ReadLogKey(file.JournalKey)
+	if err != nil {
+		return daemon.LogKey{}, err
+	}
+	if origin := key.Verifier.Name(); path.Base(origin) != file.Replica {
+		return daemon.LogKey{}, fmt.Errorf("%w: replica is %q, and %s is the key of %s", errReplica, file.Replica, file.JournalKey, origin)
+	}
+	return key, nil
 }
 
 // openIdentity opens the node's own SVID.

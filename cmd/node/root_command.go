@@ -17,7 +17,7 @@ From an empty directory to a running node:
   5. node check --config DIR/node.yaml                               tests every mapping against its real source
   6. node serve --config DIR/node.yaml
 
-Several nodes ("replicas") of a province share the load: give each its own --dir and --replica, and the same secrets/pseudonym.key.
+Several nodes ("replicas") of a province share the load: give each its own --dir and --replica, and the first one's --pseudonym-key.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/kuasheng/kuasheng/internal/daemon"
+	"github.com/kuasheng/kuasheng/internal/translog/segment"
 	"github.com/kuasheng/kuasheng/node"
 	"github.com/kuasheng/kuasheng/node/config"
 )
@@ -20,7 +22,7 @@ func serve(ctx context.Context, file *config.Node, profiles bool, logger *slog.L
 	if err := initialised(file); err != nil {
 		return err
 	}
-	key, err := daemon.ReadLogKey(file.JournalKey)
+	key, err := readJournalKey(file)
 	if err != nil {
 		return err
 	}
@@ -31,16 +33,17 @@ func serve(ctx context.Context, file *config.Node, profiles bool, logger *slog.L
 	}
 	defer func() { err = errors.Join(err, identity.Close()) }()
 	registry := daemon.NewRegistry()
+	cfg := node.Config{
+		File: file, Identity: identity, JournalSigner: key.Signer, JournalVerifier: key.Verifier, Software: "kuasheng " + daemon.Version(), Registry: registry, Logger: logger,
+	}
 	monitor := (*daemon.Monitor)(nil)
 	if file.Metrics != "" {
 		if monitor, err = daemon.StartMonitor(file.Metrics, profiles, registry, logger); err != nil {
-			return err
+			return inUse(ctx, cfg, err)
 		}
 		defer func() { err = errors.Join(err, monitor.Close()) }()
 	}
-	n, err := node.Open(ctx, node.Config{
-		File: file, Identity: identity, JournalSigner: key.Signer, JournalVerifier: key.Verifier, Software: "kuasheng " + daemon.Version(), Registry: registry, Logger: logger,
-	})
+	n, err := node.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -58,6 +61,20 @@ func serve(ctx context.Context, file *config.Node, profiles bool, logger *slog.L
 	}
 	logger.Info("node is stopping")
 	return errors.Join(err, n.Close())
+}
+
+// inUse looks behind an address that cannot be had: if it is this very node that serves there, that is what its operator must hear, and not to
+// choose another port.
+func inUse(ctx context.Context, cfg node.Config, cause error) error {
+	cfg.Registry, cfg.Logger = daemon.NewRegistry(), slog.New(slog.DiscardHandler)
+	n, err := node.Open(ctx, cfg)
+	if err == nil {
+		return errors.Join(cause, n.Close())
+	}
+	if errors.Is(err, segment.ErrLocked) {
+		return fmt.Errorf("this node is being served already: %w", err)
+	}
+	return cause
 }
 
 func ready(ctx context.Context, n *node.Node) error {

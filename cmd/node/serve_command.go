@@ -24,7 +24,12 @@ It stops on SIGINT or SIGTERM: it takes no more queries, answers those under way
 that was answered is lost by that.
 
 Certificates are read again when they change, and so are sources, resources and policy in node.yaml: a changed file is in force within seconds,
-one with mistakes changes nothing. region, replica, data_dir, identity and exchange take a restart.
+one with mistakes changes nothing. Only the file itself is looked at then, not what it names: edit a copy, run "node check" on it, and move it
+into place. region, replica, data_dir, journal_key, identity, exchange, listen, ticket_age and pseudonym_key take a restart: until then they keep
+their values, the log names them, and kuasheng_node_file_current is 0; the rest of the file is in force.
+
+What an operator has withdrawn from the catalogue stays withdrawn, with a line in the log, until an operator publishes it or its entry in the file
+changes.
 
 If the journal cannot be written any more, the node answers nothing, and /healthz on listen.metrics answers 503 with the reason: let the
 supervisor restart it then. A restart verifies the journal and goes on. Without listen.metrics the node ends by itself instead.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,7 @@ func TestServe(t *testing.T) {
 		return resp.StatusCode
 	}
 	s.Eventually("ready", func() bool { return get("/readyz") == 200 })
+	servedAlready(t, replica.File, metrics)
 	henan.WaitPublished()
 	s.Grant(henan, &grantv1.Grant{
 		Resource: henan.ResourceName(harness.Resource), Requester: zhejiang.AppID("portal"), Fields: []string{"account_no", "balance"}, Quota: &grantv1.Quota{},
@@ -102,4 +104,21 @@ func serving(t *testing.T, lines *bufio.Scanner) string {
 	}
 	t.Fatal("it never served")
 	return ""
+}
+
+// servedAlready serves the same node a second time, on the same port: the journal's lock is what its operator hears of, not the port.
+func servedAlready(t *testing.T, name, metrics string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := filepath.Join(filepath.Dir(name), "second.yaml")
+	if err := os.WriteFile(second, bytes.Replace(text, []byte("127.0.0.1:0"), []byte(metrics), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if code := run(t.Context(), []string{"serve", "--config", second}, io.Discard, &said); code != 1 || !strings.Contains(said.String(), "this node is being served already") {
+		t.Errorf("a second serve ends with %d: %s", code, said.String())
+	}
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // Create gives a grant and returns it. The same request id of the same creator returns the grant of the first time, as it is now; with
-// another content it is refused, since the operator would take the old grant for the new one. Whether the creator may speak for the
+// another content it is refused, since the operator would take the old grant for the new one. It refuses with OVERLOADED where a province's
+// operators give grants too fast, and with RULE_VIOLATED where there is no room for more: see limits. Whether the creator may speak for the
 // resource's province is not asked here.
 func (s *Store) Create(ctx context.Context, in *grantv1.Grant, creator certs.ID, requestID string) (*grantv1.Grant, error) {
 	wanted, digest, err := content(in)
@@ -25,6 +26,7 @@ func (s *Store) Create(ctx context.Context, in *grantv1.Grant, creator certs.ID,
 		return nil, err
 	}
 	requestKey := state.GrantRequestKey(creator.String(), requestID)
+	held := false
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -35,8 +37,14 @@ func (s *Store) Create(ctx context.Context, in *grantv1.Grant, creator certs.ID,
 				return earlier, err
 			}
 		}
-		g := proto.CloneOf(wanted)
 		now := s.now()
+		if !held { // once, however often others are first
+			if err := s.pace.hold(now, creator, s.limits.rate); err != nil {
+				return nil, err
+			}
+			held = true
+		}
+		g := proto.CloneOf(wanted)
 		if g.GetStartTime() == nil {
 			g.StartTime = timestamppb.New(now)
 		}

@@ -6,5 +6,5 @@
 //
 // A revocation is in force when [Store.Revoke] returns. Revoked and expired grants stay, for whoever judges an old access.
 //
-// Reading order: store.go (the view that decisions read), create.go, rule.go, revoke.go, list.go (who may see which).
+// Reading order: store.go (the view that decisions read), create.go, rule.go, bound.go (how many, how fast), revoke.go, list.go (who may see which).
 package grant

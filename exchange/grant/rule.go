@@ -44,6 +44,7 @@ func (s *Store) check(g *grantv1.Grant, now time.Time) (rests, error) {
 	if g.GetQuota().GetPerSecond() < 0 || g.GetQuota().GetPerDay() < 0 {
 		mistakes.Argument("grant.quota", "must not be negative")
 	}
+	s.checkCounts(&mistakes, g, now)
 	if s.inForce(g, now) >= maxInForce {
 		mistakes.Violation("grant.requester", "has %d grants for this resource already: revoke those that are not needed", maxInForce)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kuasheng/kuasheng/exchange/catalogue"
+	"github.com/kuasheng/kuasheng/exchange/flood"
 	"github.com/kuasheng/kuasheng/exchange/member"
 	"github.com/kuasheng/kuasheng/exchange/state"
 	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
@@ -24,12 +25,15 @@ type Store struct {
 	members   *member.Store
 	now       func() time.Time
 	pool      *pool // the state's committer alone uses it
+	limits    limits
+	pace      pace
 
-	mu     sync.RWMutex
-	byName map[string]*record
-	byPair map[pair][]*grantv1.Grant // replaced, never changed: readers keep it without the lock
-	order  []*record                 // oldest first. Appended to or replaced: readers keep a prefix without the lock
-	loaded bool                      // order is sorted
+	mu         sync.RWMutex
+	byName     map[string]*record
+	byPair     map[pair][]*grantv1.Grant // replaced, never changed: readers keep it without the lock
+	byProvince map[string][]*record      // of the provider. Appended to: readers keep a prefix without the lock
+	order      []*record                 // oldest first. Appended to or replaced: readers keep a prefix without the lock
+	loaded     bool                      // order is sorted
 }
 
 // pair is what a decision asks for.
@@ -52,9 +56,12 @@ type version struct {
 func Open(st *state.Store, resources *catalogue.Store, members *member.Store, now func() time.Time) (*Store, error) {
 	s := &Store{
 		state: st, resources: resources, members: members, now: now,
-		pool:   newPool(),
-		byName: make(map[string]*record),
-		byPair: make(map[pair][]*grantv1.Grant),
+		pool:       newPool(),
+		limits:     defaults(),
+		pace:       pace{buckets: make(map[string]*flood.Bucket)},
+		byName:     make(map[string]*record),
+		byPair:     make(map[pair][]*grantv1.Grant),
+		byProvince: make(map[string][]*record),
 	}
 	if err := st.Subscribe(state.Grants, s.apply); err != nil {
 		return nil, fmt.Errorf("opening the grants: %w", err)
@@ -85,6 +92,10 @@ func (s *Store) apply(e state.Entry) error {
 		s.place(r)
 	}
 	r.current.Store(&version{g, e.Revision})
+	if !known { // with its version: readers follow
+		provider := province(r.resource)
+		s.byProvince[provider] = append(s.byProvince[provider], r)
+	}
 	of := pair{g.GetRequester(), g.GetResource()}
 	s.byPair[of] = s.renew(s.byPair[of], g)
 	return nil

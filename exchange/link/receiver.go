@@ -255,6 +255,11 @@ func nodeDetail(reason auditv1.Reason, subject string) string {
 		text = "the province's data does not fit its catalogue entry; tell its bureau"
 	case auditv1.Reason_REASON_RESOURCE_NOT_SERVED:
 		text = "the province's node does not serve this resource (any more)"
+	case auditv1.Reason_REASON_MODE_NOT_OFFERED:
+		text = "the province does not offer this resource in this way"
+		if subject == "resume" {
+			text = "the province has fewer rows now than were received; export anew"
+		}
 	case auditv1.Reason_REASON_PARAMETER_INVALID:
 		text = "the value does not fit the parameter's declared type, format or length"
 	case auditv1.Reason_REASON_PARAMETER_MISSING:

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
@@ -55,6 +56,19 @@ func CheckIdentity(ctx context.Context, file string, open func(context.Context) 
 		})
 	}
 	return found
+}
+
+// CheckKeyFile finds a private key that others can read. Serving does not refuse it: an authority's tool may have just written it, and a node that
+// does not start is no safer. Where there is no such file, opening the identity tells.
+func CheckKeyFile(file, key, path string) []Finding {
+	info, err := os.Stat(path)
+	if path == "" || err != nil || info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	return []Finding{{
+		File: file, Problem: fmt.Sprintf("%s: %s can be read by others (mode %04o)", key, path, info.Mode().Perm()),
+		Cure: "replace it if anybody may have read it, then \"chmod 600\" it",
+	}}
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,15 +29,9 @@ func TestKill(t *testing.T) {
 
 	exchange, node := sys.Spawn().WaitReady(), replica.Spawn().WaitReady()
 	load := startLoad(t, henan, zhejiang, 6)
-	again := 0
 	work := func(n int64) {
 		want := load.answers.Load() + n
-		sys.Eventually("answering", func() bool {
-			if refusedToOpen(exchange) {
-				exchange, again = sys.Spawn(), again+1
-			}
-			return load.answers.Load() >= want
-		})
+		sys.Eventually("answering", func() bool { return load.answers.Load() >= want })
 	}
 	work(50)
 	for i := range kills {
@@ -69,22 +62,8 @@ func TestKill(t *testing.T) {
 	book := readLedger(t, sys, replica)
 	book.check(t)
 	load.check(book)
-	if again > 0 {
-		t.Logf("the exchange had to be started twice after %d kills: see refusedToOpen", again)
-	}
 	t.Logf("%d kills, %d answers, %d records, %d in the journal; errors %v; outcomes %v",
 		kills, len(load.receipts), len(book.leaves), len(book.journal), load.errs, tally(book))
-}
-
-// refusedToOpen reports whether the exchange ended because Badger, under its state, did not open what a kill in the middle of an earlier
-// opening had left: a write-ahead log without a first byte. That try repairs it, and the next start, which every service manager makes, goes well.
-func refusedToOpen(p *Process) bool {
-	select {
-	case <-p.Exited():
-		return p.cmd.ProcessState.ExitCode() == ExitOpen && strings.Contains(p.Log(), "opening memtables")
-	default:
-		return false
-	}
 }
 
 // waitSettled waits until no permitted access is without its final outcome, as an auditor of the requesting province sees it.

@@ -149,6 +149,13 @@ func (r *resource) finding(err error) Finding {
 	case errors.Is(err, ErrTimeout):
 		f.Cure = "add an index for the query's conditions, or raise limits.timeout"
 	}
+	var known *causeError
+	if errors.As(err, &known) {
+		_, f.Cure = known.cause.words()
+		if errors.Is(err, ErrUnavailable) {
+			f.Cure += "; nothing else of this resource was checked"
+		}
+	}
 	return f
 }
 

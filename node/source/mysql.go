@@ -172,8 +172,9 @@ func (e *mysqlEngine) shape(databaseType string) shape {
 func (e *mysqlEngine) fault(err error) error {
 	var me *mysql.MySQLError
 	if !errors.As(err, &me) {
-		if disconnected(err) || errors.Is(err, mysql.ErrInvalidConn) {
-			return fmt.Errorf("%w: no connection to MySQL", ErrUnavailable)
+		c := connectionCause(err)
+		if c != causeOther || disconnected(err) || errors.Is(err, mysql.ErrInvalidConn) {
+			return because(c, fmt.Errorf("%w: no connection to MySQL", ErrUnavailable))
 		}
 		return fmt.Errorf("%w: MySQL's driver refused", ErrMapping)
 	}
@@ -182,10 +183,10 @@ func (e *mysqlEngine) fault(err error) error {
 	case n == 3024, n == 1969, n == 1317: // time limit of MySQL, of MariaDB; interrupted
 		sentinel = ErrTimeout
 	case n == 1040, n == 1041, n == 1037, n == 1038, n == 1042, n == 1043, n == 1044, n == 1045, n == 1049, // resources, connection, login, database
-		n == 1053, n >= 1077 && n <= 1079, n == 1129, n == 1130, n >= 1152 && n <= 1161, n == 1203, n == 1205, n == 1213, n == 1226, n == 1927:
+		n == 1053, n >= 1077 && n <= 1079, n == 1129, n == 1130, n >= 1152 && n <= 1161, n == 1203, n == 1205, n == 1213, n == 1226, n == 1231, n == 1698, n == 1927, n == 3159:
 		sentinel = ErrUnavailable
 	}
-	return fmt.Errorf("%w: MySQL's error %d", sentinel, me.Number)
+	return because(mysqlCause(me.Number), fmt.Errorf("%w: MySQL's error %d", sentinel, me.Number))
 }
 
 // disconnected recognises a connection that broke or never was.

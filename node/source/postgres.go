@@ -135,7 +135,7 @@ func (e *postgresEngine) fault(err error) error {
 		var ce *pgconn.ConnectError
 		switch {
 		case errors.As(err, &ce), pgconn.SafeToRetry(err), disconnected(err):
-			return fmt.Errorf("%w: no connection to PostgreSQL", ErrUnavailable)
+			return because(connectionCause(err), fmt.Errorf("%w: no connection to PostgreSQL", ErrUnavailable))
 		}
 		return fmt.Errorf("%w: PostgreSQL's driver cannot convert a value", ErrMapping)
 	}
@@ -147,5 +147,13 @@ func (e *postgresEngine) fault(err error) error {
 	case class == "08", class == "28", class == "53", class == "57", class == "58", class == "40", class == "XX", pe.Code == "3D000", pe.Code == "55P03":
 		sentinel = ErrUnavailable
 	}
-	return fmt.Errorf("%w: PostgreSQL's SQLSTATE %s", sentinel, pe.Code)
+	c := postgresCause(pe.Code)
+	if c == causeOption {
+		if errors.As(err, new(*pgconn.ConnectError)) {
+			sentinel = ErrUnavailable // no statement was reached; what the server says quotes the DSN
+		} else {
+			c = causeOther
+		}
+	}
+	return because(c, fmt.Errorf("%w: PostgreSQL's SQLSTATE %s", sentinel, pe.Code))
 }

@@ -6,8 +6,8 @@
 // them. Any error of a write is final for the process: the log stops, waiters learn whether their outcome is unknown,
 // and opening it again verifies it.
 //
-// Reading order: doc.go, block.go, log.go (Add), committer.go, prepare.go; then open.go, replay.go, walk.go; then
-// read.go and verify.go.
+// Reading order: doc.go, block.go, log.go (Add), committer.go, prepare.go; then open.go, replay.go, walk.go, torn.go;
+// then read.go; then, for copies, verify.go, kept.go and recordreader.go.
 //
 // # Files
 //
@@ -57,7 +57,7 @@
 // The checksums only tell a whole write from a torn one, which is why CRC-32C is enough and SHA-256 would be wasted:
 // who alters a block on purpose can make either anew, but not the checkpoint's signature, which covers every record
 // through the tree. The header has a checksum of its own so that lengths are never followed before they are known to
-// be as written.
+// be as written. No signature covers it: the time in it is for operators and proves nothing.
 //
 // Vector: log id 00 01 … 0f, first record 7, time 1700000000000000000, records "a" and "bc", note "note\n". The block
 // is 4096 bytes; these, then zeros:
@@ -78,7 +78,7 @@
 // # Crashes
 //
 // A block is one write, and the next is not begun before it has returned. So a crash leaves at most one torn block, at
-// the very end. Opening erases what does not make up a whole block if nothing whole comes after it; if a whole block
-// signed by the log comes after it, that is no crash, and the log is refused. Whole blocks that nobody was told of
-// stay: their adders learnt that the outcome is unknown.
+// the very end. Opening erases what does not make up a whole block if one write cut short can have left it; if it is
+// more, or signed by the log and later, that is no crash, and the log is refused (torn.go). Whole blocks that nobody
+// was told of stay: their adders learnt that the outcome is unknown.
 package segment

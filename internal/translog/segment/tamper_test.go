@@ -49,6 +49,22 @@ func forge(i, at int) func([]byte) []byte {
 	}
 }
 
+// readdress gives every block from page i of segment seq on another log's id, checksums and all. Each is one page.
+func readdress(seq int64, i int) func(t *testing.T, cfg *Config) {
+	return func(t *testing.T, cfg *Config) {
+		for ; seq < 4; seq, i = seq+1, 1 {
+			edit(t, *cfg, segmentName(seq), func(b []byte) []byte {
+				for i := i; i*page < len(b); i++ {
+					if !zero(b[i*page : (i+1)*page]) {
+						b = forge(i, 40)(b)
+					}
+				}
+				return b
+			})
+		}
+	}
+}
+
 func remove(t *testing.T, cfg Config, name string) {
 	t.Helper()
 	if err := os.RemoveAll(filepath.Join(cfg.Dir, name)); err != nil {
@@ -111,6 +127,22 @@ func tamperings(t *testing.T) []tampered {
 			at := bytes.Index(b[2*page:], []byte("\n\n")) + len(testOrigin) + 40
 			return forge(2, at)(b)
 		}), ErrCorrupt, ErrCorrupt, 13},
+		{"id altered from the middle on", readdress(2, 2), ErrCorrupt, ErrCorrupt, 9},
+		{"id altered from the middle on, derived removed", both(noDerived, readdress(2, 2)), ErrCorrupt, ErrCorrupt, 9},
+		{"id altered everywhere, derived removed", both(noDerived, readdress(0, 1)), ErrCorrupt, ErrCorrupt, 0},
+		{"id of the last altered, derived removed", both(noDerived, readdress(3, 2)), ErrCorrupt, ErrCorrupt, 13},
+		{"first record of the last altered, derived removed", both(noDerived, file("segment-00000003", forge(2, 15))), ErrCorrupt, ErrCorrupt, 13},
+		{"format of the last altered, derived removed", both(noDerived, file("segment-00000003", forge(2, 7))), ErrCorrupt, ErrCorrupt, 13},
+		{"record kind of the last altered, derived removed", both(noDerived, file("segment-00000003", forge(2, blockHeaderSize+4))), ErrCorrupt, ErrCorrupt, 13},
+		{"headers of the last two destroyed, derived removed", both(noDerived,
+			file("segment-00000003", flip(page)), file("segment-00000003", flip(2*page))), ErrCorrupt, ErrCorrupt, 12},
+		{"last but one blanked, id of the last altered, derived removed", both(noDerived,
+			file("segment-00000003", blank(1)), readdress(3, 2)), ErrCorrupt, ErrCorrupt, 12},
+		{"last record and bytes behind it, derived removed", both(noDerived,
+			file("segment-00000003", flip(2*page+body)), file("segment-00000003", flip(4*page+9))), ErrCorrupt, ErrCorrupt, 13},
+		{"last header and bytes behind its note, derived removed", both(noDerived,
+			file("segment-00000003", flip(2*page)), file("segment-00000003", flip(4*page+9))), ErrCorrupt, ErrCorrupt, 13},
+		{"unsigned bytes behind the last", file("segment-00000003", flip(4*page+9)), nil, nil, 0},
 		// Both see the last block as the torn tail of a crash; Open's block index knows better.
 		{"last record", file("segment-00000003", flip(2*page+body)), ErrLost, nil, 0},
 		{"last block blanked", file("segment-00000003", blank(2)), ErrLost, nil, 0},
@@ -238,8 +270,20 @@ func TestVerifyNamesRecord(t *testing.T) {
 		})
 		_, err := Verify(t.Context(), cfg.Dir, cfg.Verifier, nil)
 		var f *Fault
-		if !errors.As(err, &f) || f.Index != int64(c-'0') {
+		if !errors.As(err, &f) || f.Index != int64(c-'0') || f.Count != 1 {
 			t.Errorf("Verify = %v, want a fault at record %d", err, c-'0')
+		}
+		// Without the tile file only the commit is known: no record may be accused.
+		aside := filepath.Join(t.TempDir(), "derived")
+		if err := os.Rename(filepath.Join(cfg.Dir, derivedDir), aside); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Verify(t.Context(), cfg.Dir, cfg.Verifier, nil)
+		if !errors.As(err, &f) || f.Count < 2 || int64(c-'0') < f.Index || int64(c-'0') >= f.Index+f.Count {
+			t.Errorf("Verify without derived files = %v, want one of several records with %d", err, c-'0')
+		}
+		if err := os.Rename(aside, filepath.Join(cfg.Dir, derivedDir)); err != nil {
+			t.Fatal(err)
 		}
 		edit(t, cfg, segmentName(0), func(b []byte) []byte {
 			at := bytes.Index(b, bytes.Repeat([]byte{c}, 50)) + 50

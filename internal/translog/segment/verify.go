@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
-	"sync"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -21,13 +18,16 @@ type Report struct {
 	Blocks   int64
 	Records  int64
 	Bytes    int64 // of segment files
-	// First and Last are the times of the first and the last commit, as the log states them.
-	First, Last time.Time
-	// Checkpoint is the last one, Signed its note. Files cut off at a commit verify as a shorter log: who wants to know that
-	// nothing is missing compares this with a checkpoint seen elsewhere.
+	// FirstRecord and LastRecord are the bytes of the first and the last record, for who wants to know what time the log
+	// spans: the tree covers what records say of it. The time in block headers is covered by nothing, so it is not reported.
+	// They are nil if the log is empty or broken.
+	FirstRecord, LastRecord []byte
+	// Checkpoint is the last one, Signed its note; that of an empty log is the empty tree's, which nobody signed. Files cut
+	// off at a commit verify as a shorter log: who wants to know that nothing is missing gives a checkpoint seen elsewhere.
 	Checkpoint translog.Checkpoint
 	Signed     []byte
-	// Torn says why bytes after the last block are no block: a copy taken while the log was written, or after a crash.
+	// Torn says why bytes after the last block are no block. They are what one unfinished write can leave, as in a copy taken
+	// while the log was written or after a crash: nothing that was signed stands behind them.
 	Torn error
 }
 
@@ -36,10 +36,15 @@ type Report struct {
 // one and the verifier. It streams, in memory that does not grow with the log. progress, which may be nil, is called
 // now and then with the bytes done.
 //
+// The log's owner can sign any history anew: files alone never show that this is the history that others have seen. For
+// that, kept takes checkpoints from elsewhere, whose signatures the caller has verified under v. The tree of each one's
+// size is compared with it, wherever that size lies. One that differs fails with a [*Contradiction], one that the log
+// does not reach with [ErrShort].
+//
 // A broken log fails with a [*Fault] that names the first wrong record: exactly, if the derived files are there and
-// still hold the leaves that the checkpoint signed; otherwise the first of the block. The report then covers what came
+// still hold the leaves that the checkpoint signed; otherwise as one of the block. The report then covers what came
 // before.
-func Verify(ctx context.Context, dir string, v note.Verifier, progress func(done, total int64)) (Report, error) {
+func Verify(ctx context.Context, dir string, v note.Verifier, progress func(done, total int64), kept ...translog.Checkpoint) (Report, error) {
 	c, err := loadChain(osDisk{}, dir, v.Name(), v)
 	if err != nil {
 		return Report{}, fmt.Errorf("verifying: %w", err)
@@ -52,24 +57,27 @@ func Verify(ctx context.Context, dir string, v note.Verifier, progress func(done
 	w := &verification{
 		chain: c, signatures: newSignatures(v, cancel), progress: progress,
 		report: Report{Origin: v.Name(), Segments: len(c.heads)},
+		kept:   newComparison(kept),
 	}
+	w.report.Checkpoint = translog.Checkpoint{Origin: v.Name(), Root: w.edge.Root()}
+	w.kept.compare(w.edge, nil, nil)
 	for _, h := range c.heads {
 		w.before = append(w.before, w.report.Bytes)
 		w.report.Bytes += h.size
 	}
 	end, err := c.walk(ctx, 0, 0, w.visit)
 	// A signature found wrong stands before whatever ended the walk, and may have ended it.
-	if fault := w.signatures.wait(); fault != nil {
-		err = fault
+	if wrong := w.signatures.wait(); wrong != nil {
+		w.report, err = wrong.before, &wrong.fault
 	}
 	var fault *Fault
 	if errors.As(err, &fault) {
 		w.locate(fault)
 	}
-	if err != nil {
+	if err = errors.Join(err, w.kept.verdict(w.report.Records, err == nil)); err != nil {
 		return w.report, fmt.Errorf("verifying: %w", err)
 	}
-	w.report.Torn = end.torn
+	w.report.Torn, w.report.FirstRecord, w.report.LastRecord = end.torn, w.firstRecord, w.lastRecord
 	progress(w.report.Bytes, w.report.Bytes)
 	return w.report, nil
 }
@@ -83,6 +91,9 @@ type verification struct {
 	progress   func(done, total int64)
 	told       int64
 
+	kept                    *comparison
+	firstRecord, lastRecord []byte
+
 	edge   translog.Edge
 	leaves []translog.Hash
 	text   []byte
@@ -94,20 +105,23 @@ func (w *verification) visit(seq, offset int64, b *block) error {
 	if !speaks(b.note, w.report.Origin, span, &w.text) {
 		return errRoot
 	}
-	w.edge = span.After()
+	signed := append([]byte(nil), b.note...)
 	w.signatures.check(signature{
-		note:  append([]byte(nil), b.note...),
-		fault: Fault{File: w.chain.path(seq), Offset: offset, Index: b.first},
+		note:   signed,
+		fault:  Fault{File: w.chain.path(seq), Offset: offset, Index: b.first, Count: int64(b.count)},
+		before: w.report,
 	})
+	w.kept.compare(w.edge, w.leaves, signed)
+	w.edge = span.After()
 	r := &w.report
 	if r.Blocks == 0 {
-		r.First = time.Unix(0, b.time)
+		w.firstRecord = append([]byte(nil), b.records[0]...)
 	}
-	r.Last = time.Unix(0, b.time)
+	w.lastRecord = append(w.lastRecord[:0], b.records[len(b.records)-1]...)
 	r.Blocks++
 	r.Records = span.Size()
 	r.Checkpoint = translog.Checkpoint{Origin: r.Origin, Size: span.Size(), Root: span.Root()}
-	r.Signed = append(r.Signed[:0], b.note...)
+	r.Signed = signed
 	if done := w.before[seq] + offset; done-w.told >= 4*window {
 		w.told = done
 		w.progress(done, r.Bytes)
@@ -131,7 +145,7 @@ func (w *verification) locate(f *Fault) {
 	}
 	for i, r := range b.records {
 		if translog.LeafHash(r) != leaves[i] {
-			f.Index = b.first + int64(i)
+			f.Index, f.Count = b.first+int64(i), 1
 			return
 		}
 	}
@@ -166,54 +180,4 @@ func (w *verification) evidence(f *Fault) (*block, []translog.Hash, error) {
 	defer t.Close()
 	leaves, err := (&derived{tiles: [tileLevels]file{t}}).hashes(0, b.first, int(b.count), nil)
 	return b, leaves, err
-}
-
-// signature is one checkpoint to verify, and the fault if it is wrong.
-type signature struct {
-	note  []byte
-	fault Fault
-}
-
-// signatures verifies checkpoints on all processors: with small blocks that is most of the work.
-type signatures struct {
-	jobs    chan signature
-	workers sync.WaitGroup
-
-	mu    sync.Mutex // guards first
-	first *Fault
-}
-
-// newSignatures starts the workers. stop is called when a signature is wrong.
-func newSignatures(v note.Verifier, stop func()) *signatures {
-	n := runtime.GOMAXPROCS(0)
-	s := &signatures{jobs: make(chan signature, 64*n)}
-	for range n {
-		s.workers.Go(func() {
-			for job := range s.jobs {
-				if _, err := translog.OpenCheckpoint(job.note, v); err != nil {
-					job.fault.Err = err
-					s.found(&job.fault)
-					stop()
-				}
-			}
-		})
-	}
-	return s
-}
-
-func (s *signatures) found(f *Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.first == nil || f.Index < s.first.Index {
-		s.first = f
-	}
-}
-
-func (s *signatures) check(job signature) { s.jobs <- job }
-
-// wait ends the workers and returns the first wrong checkpoint, or nil.
-func (s *signatures) wait() *Fault {
-	close(s.jobs)
-	s.workers.Wait()
-	return s.first
 }

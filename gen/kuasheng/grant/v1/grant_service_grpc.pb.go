@@ -32,7 +32,8 @@ const (
 // GrantService keeps who may use which fields of which resource, for what, until when.
 type GrantServiceClient interface {
 	// Gives a grant. For operators of the providing province. Errors: INVALID_ARGUMENT, NOT_FOUND (resource or requesting member), FAILED_PRECONDITION
-	// for a resource that is withdrawn, not shared or not routable, PERMISSION_DENIED for another province's resource.
+	// for a resource that is withdrawn, not shared or not routable, or where the province has as many grants as the exchange keeps,
+	// PERMISSION_DENIED for another province's resource, RESOURCE_EXHAUSTED where its operators give grants faster than 50 a second.
 	CreateGrant(ctx context.Context, in *CreateGrantRequest, opts ...grpc.CallOption) (*Grant, error)
 	// Reads a grant. For the provider's and the requester's operators, the application that holds it, auditors of either, and administrators.
 	// Errors: NOT_FOUND, also where the caller may not know of it.
@@ -99,7 +100,8 @@ func (c *grantServiceClient) RevokeGrant(ctx context.Context, in *RevokeGrantReq
 // GrantService keeps who may use which fields of which resource, for what, until when.
 type GrantServiceServer interface {
 	// Gives a grant. For operators of the providing province. Errors: INVALID_ARGUMENT, NOT_FOUND (resource or requesting member), FAILED_PRECONDITION
-	// for a resource that is withdrawn, not shared or not routable, PERMISSION_DENIED for another province's resource.
+	// for a resource that is withdrawn, not shared or not routable, or where the province has as many grants as the exchange keeps,
+	// PERMISSION_DENIED for another province's resource, RESOURCE_EXHAUSTED where its operators give grants faster than 50 a second.
 	CreateGrant(context.Context, *CreateGrantRequest) (*Grant, error)
 	// Reads a grant. For the provider's and the requester's operators, the application that holds it, auditors of either, and administrators.
 	// Errors: NOT_FOUND, also where the caller may not know of it.
