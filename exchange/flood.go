@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/kuasheng/kuasheng/certs"
@@ -64,19 +63,20 @@ func (s *Server) recordCounts(ctx context.Context, all bool) {
 	s.collecting.Lock() // what another caller has taken is written, or given back, before this one looks
 	defer s.collecting.Unlock()
 	if s.log.Err() != nil {
-		return // kept until the end of the process, in case; the log does not come back before
+		return // nothing can be recorded before a restart: the counts are lost with the process, as in a crash
 	}
 	var writers errgroup.Group
 	writers.SetLimit(collectWriters)
-	var once sync.Once
 	for _, intent := range s.refusals.Collect(s.now(), all) {
 		writers.Go(func() error {
-			if _, err := s.log.Refuse(context.WithoutCancel(ctx), intent); err != nil {
+			_, err := s.log.Refuse(context.WithoutCancel(ctx), intent)
+			if err != nil {
 				s.refusals.Restore(s.now(), intent)
-				once.Do(func() { s.logger.ErrorContext(ctx, "counts of refusals were not recorded", "error", err) })
 			}
-			return nil
+			return err
 		})
 	}
-	writers.Wait()
+	if err := writers.Wait(); err != nil {
+		s.logger.ErrorContext(ctx, "counts of refusals were not recorded", "error", err)
+	}
 }

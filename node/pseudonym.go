@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kuasheng/kuasheng/node/config"
 	"github.com/kuasheng/kuasheng/node/policy"
@@ -28,17 +29,28 @@ func checkPseudonymKey(file *config.Node, p *policy.Policy, records int64) error
 	check := p.Check()
 	want := []byte(hex.EncodeToString(check[:]) + "\n")
 	got, err := os.ReadFile(path)
+	_, cut := hex.DecodeString(strings.TrimSpace(string(got)))
 	switch {
 	case err == nil && bytes.Equal(got, want):
 		return nil
-	case err == nil && len(got) == len(want) && records > 0:
+	case err == nil && len(got) == len(want) && cut == nil && records > 0:
 		return fmt.Errorf("%w: put the key that it was begun with back into %s; a journal with another key is begun by \"node init\" under another replica name",
 			ErrPseudonymKeyChanged, file.Policy.PseudonymKey)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("checking the pseudonym key: %w", err)
 	}
-	// A crash in the middle leaves a note of another length, or none: it is written again.
-	if err := os.WriteFile(path, want, 0o600); err != nil {
+	return noteCheck(path, want)
+}
+
+// noteCheck returns when the note is on the disk, before the first record under the key can be. A crash in the middle leaves none, or one that is no
+// digest, which is written again.
+func noteCheck(path string, note []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("noting the pseudonym key: %w", err)
+	}
+	_, err = f.Write(note)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("noting the pseudonym key: %w", err)
 	}
 	return nil

@@ -41,6 +41,7 @@ func TestPseudonymKey(t *testing.T) {
 		{"another key before anything was recorded", "", []start{{one, 0, nil}, {two, 0, nil}, {two, 5, nil}, {one, 5, ErrPseudonymKeyChanged}}},
 		{"another key after", "", []start{{one, 0, nil}, {two, 1, ErrPseudonymKeyChanged}, {two, 1, ErrPseudonymKeyChanged}, {one, 1, nil}}},
 		{"a journal without a note", "", []start{{one, 5, nil}, {two, 5, ErrPseudonymKeyChanged}}},
+		{"a note of zeros after a power cut", strings.Repeat("\x00", 65), []start{{one, 5, nil}, {two, 5, ErrPseudonymKeyChanged}}},
 		{"a note cut by a crash", "0123", []start{{one, 5, nil}, {two, 5, ErrPseudonymKeyChanged}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -36,6 +36,8 @@ func cure(r auditv1.Reason) string {
 	case auditv1.Reason_REASON_QUOTA_PER_SECOND_EXCEEDED, auditv1.Reason_REASON_NODE_BUSY, auditv1.Reason_REASON_SOURCE_BUSY,
 		auditv1.Reason_REASON_OVERLOADED:
 		return "ask more slowly, and try again"
+	case auditv1.Reason_REASON_REFUSALS_EXCEEDED:
+		return "stop repeating what is refused: correct the reason named first, then ask again"
 	case auditv1.Reason_REASON_QUOTA_PER_DAY_EXCEEDED:
 		return "try again tomorrow (China time), or ask the providing province for a larger quota"
 	case auditv1.Reason_REASON_TOO_MANY_ROWS, auditv1.Reason_REASON_ANSWER_TOO_LARGE:

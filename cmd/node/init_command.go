@@ -27,10 +27,9 @@ const pseudonymKeySize = 32
 
 // beginning is a node that is to be made.
 type beginning struct {
-	dir, domain  string
-	pseudonymKey string // file with the province's key, from its first replica; empty to make one
-	// newPseudonymKey is what make did: whoever runs a further replica must be told.
-	newPseudonymKey bool
+	dir, domain    string
+	pseudonymKey   string // file with the province's key, from its first replica; empty to make one
+	pseudonymsFrom string // where make had the key from: whoever runs a further replica must be told
 	config.Beginning
 }
 
@@ -132,14 +131,18 @@ func (b *beginning) pseudonymSecret(path string) (string, error) {
 	switch {
 	case len(found) == 2 && found[0] != found[1]:
 		return "", fmt.Errorf("%s: %w, and is another key than %s; a province has one: remove the wrong one", path, daemon.ErrExists, b.pseudonymKey)
+	case b.pseudonymKey != "":
+		b.pseudonymsFrom = "the province's, that of " + b.pseudonymKey
+		return found[0], nil
 	case len(found) > 0:
+		b.pseudonymsFrom = "the one that lay there"
 		return found[0], nil
 	}
 	var key [pseudonymKeySize]byte
 	if _, err := rand.Read(key[:]); err != nil {
 		return "", fmt.Errorf("making a pseudonym key: %w", err)
 	}
-	b.newPseudonymKey = true
+	b.pseudonymsFrom = "new; every further replica is made with --pseudonym-key and this file, or a person has several pseudonyms"
 	return hex.EncodeToString(key[:]), nil
 }
 
@@ -165,10 +168,6 @@ func (b *beginning) refuseExisting(file *config.Node) error {
 // tell prints what was made and what to do next, ready to be pasted.
 func (b *beginning) tell(w io.Writer, key string) error {
 	certificates := b.path("certs")
-	pseudonyms := "the province's, as it was given"
-	if b.newPseudonymKey {
-		pseudonyms = "new; every further replica is made with --pseudonym-key and this file, or a person has several pseudonyms"
-	}
 	_, err := fmt.Fprintf(w, `made a node of %[1]s
   %[2]s    its file: write sources and resources into it
   %[3]s    signer key of the journal: whoever has it can write another journal in the province's name
@@ -187,6 +186,6 @@ then
   node check --config %[2]s
   node serve --config %[2]s
 `, b.domain, b.path("node.yaml"), b.path("secrets/journal.key"), b.path("secrets/pseudonym.key"), b.path("data/journal"), key,
-		certificates, filepath.Join(certificates, "node"), b.Region, filepath.Join(certificates, "exchange-bundle.pem"), pseudonyms)
+		certificates, filepath.Join(certificates, "node"), b.Region, filepath.Join(certificates, "exchange-bundle.pem"), b.pseudonymsFrom)
 	return err
 }

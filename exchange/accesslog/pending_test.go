@@ -77,7 +77,7 @@ func TestPendingUntilTheOutcomeIsFinal(t *testing.T) {
 	final := map[auditv1.Result]bool{
 		auditv1.Result_RESULT_ANSWERED: true, auditv1.Result_RESULT_REFUSED_BY_NODE: true, auditv1.Result_RESULT_FAILED: true,
 		auditv1.Result_RESULT_NOT_SENT: true, auditv1.Result_RESULT_INTERRUPTED: false, auditv1.Result_RESULT_RECOVERED_ANSWERED: true,
-		auditv1.Result_RESULT_RECOVERED_NOT_ANSWERED: true, auditv1.Result_RESULT_REPLACED: true,
+		auditv1.Result_RESULT_RECOVERED_NOT_ANSWERED: true, auditv1.Result_RESULT_REPLACED: true, auditv1.Result_RESULT_CUT: true,
 	}
 	if len(final) != len(auditv1.Result_name)-1 {
 		t.Fatalf("%d results are tested of %d", len(final), len(auditv1.Result_name)-1)

@@ -14,12 +14,12 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/kuasheng/kuasheng/certs"
+	"github.com/kuasheng/kuasheng/exchange/door"
 	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
 	cataloguev1 "github.com/kuasheng/kuasheng/gen/kuasheng/catalogue/v1"
 	grantv1 "github.com/kuasheng/kuasheng/gen/kuasheng/grant/v1"
 	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
 	registryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/registry/v1"
-	"github.com/kuasheng/kuasheng/internal/refusal"
 )
 
 const (
@@ -27,9 +27,7 @@ const (
 	maxBody = 1 << 20
 	// maxHeader is above what any client of ours sends: three headers and a path.
 	maxHeader = 16 << 10
-	// maxRequests bounds requests under way. Each may hold a body and an answer of a megabyte or two: within the exchange's memory limit.
-	maxRequests = 256
-	// maxStreams bounds what one HTTP/2 connection has under way, so that one caller does not take all of maxRequests.
+	// maxStreams bounds what one HTTP/2 connection has under way.
 	maxStreams = 64
 	// headerTime bounds the handshake and the header, bodyTime the body: who is slower holds a place for nothing.
 	headerTime = 10 * time.Second
@@ -59,11 +57,17 @@ type Gateway struct {
 	openapi []byte
 	server  *http.Server
 	places  chan struct{} // one for each request under way
+	shares  *door.Tally   // of these, by trust domain
+	bodies  *door.Tally   // bodies that are being read, by trust domain
+
+	bodyTime time.Duration // see there; shorter in tests
 }
 
 // New puts a gateway together. Its owner calls Close.
 func New(cfg Config) (*Gateway, error) {
-	g := &Gateway{domain: cfg.Domain, places: make(chan struct{}, maxRequests)}
+	g := &Gateway{
+		domain: cfg.Domain, places: make(chan struct{}, maxRequests), shares: door.NewTally(maxShare), bodies: door.NewTally(maxShare), bodyTime: bodyTime,
+	}
 	var err error
 	if g.routes, err = readRoutes(services()); err != nil {
 		return nil, fmt.Errorf("making the gateway: %w", err)
@@ -80,7 +84,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g.server = &http.Server{
 		Handler: g, TLSConfig: certs.HTTPServerTLS(cfg.Identity, cfg.Logger),
-		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ConnContext: withVisitor, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// Anybody can fail a handshake, and must not be able to fill a disk with it.
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
@@ -109,7 +113,7 @@ func (g *Gateway) register() error {
 
 // Serve serves HTTPS on a listener until Close.
 func (g *Gateway) Serve(l net.Listener) error {
-	if err := g.server.ServeTLS(l, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := g.server.ServeTLS(door.Listen(l, connections()), "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving REST: %w", err)
 	}
 	return nil
@@ -132,13 +136,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w = newResponse(w)
 	if r.URL.Path == "/openapi.json" {
 		g.serveDescription(w, r)
-		return
-	}
-	select {
-	case g.places <- struct{}{}:
-		defer func() { <-g.places }()
-	default:
-		g.write(w, 0, refusal.New(auditv1.Reason_REASON_OVERLOADED, "%d requests are under way; try again later", maxRequests).Status(g.domain, ""))
 		return
 	}
 	g.mux.ServeHTTP(w, bare(r))

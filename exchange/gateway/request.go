@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -29,7 +30,8 @@ func bare(r *http.Request) *http.Request {
 }
 
 // translate runs between routing and the generated code: it reads the body and checks everything that the generated code would let pass
-// in silence, so that what reaches the exchange is what the caller wrote.
+// in silence, so that what reaches the exchange is what the caller wrote. Whoever is not known is refused before the body is read, and the
+// place of a request is taken only after it: a slow body holds nobody up.
 func (g *Gateway) translate(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
 		rt := g.routeOf(r)
@@ -43,7 +45,27 @@ func (g *Gateway) translate(next runtime.HandlerFunc) runtime.HandlerFunc {
 			return
 		}
 		r = r.WithContext(withRoute(r.Context(), rt))
-		body, wrong := readBody(w, r)
+		domain, err := g.identify(r)
+		if err != nil {
+			g.turnAway(w, r, err)
+			return
+		}
+		if !g.bodies.Take(domain) {
+			g.turnAway(w, r, g.overloaded("your trust domain is sending %d bodies; try again later", maxShare))
+			return
+		}
+		body, wrong := readBody(w, r, g.bodyTime)
+		g.bodies.Leave(domain)
+		if wrong != nil {
+			// A body that breaks off ends the request's context, and the refusal has to go on record all the same.
+			r = r.WithContext(context.WithoutCancel(r.Context()))
+		}
+		leave, err := g.enter(domain)
+		if err != nil {
+			g.write(w, 0, g.typed(err))
+			return
+		}
+		defer leave()
 		if wrong == nil {
 			wrong = checkHeader(r.Header, len(body) > 0)
 		}
@@ -60,10 +82,10 @@ func (g *Gateway) translate(next runtime.HandlerFunc) runtime.HandlerFunc {
 }
 
 // readBody reads the whole body within size and time, before anything is done with it.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *mistake) {
+func readBody(w http.ResponseWriter, r *http.Request, limit time.Duration) ([]byte, *mistake) {
 	control := http.NewResponseController(w)
 	// A writer without deadlines is a test's.
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	_ = control.SetReadDeadline(time.Now().Add(limit))
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	switch {

@@ -26,6 +26,7 @@ type rest struct {
 	*harness.System
 	henan, zhejiang *harness.Province
 	url             string
+	gateway         *gateway.Gateway
 }
 
 func start(t *testing.T) *rest {
@@ -59,6 +60,7 @@ func start(t *testing.T) *rest {
 		}
 		own.Close()
 	})
+	s.gateway = g
 	s.url = "https://" + l.Addr().String()
 	return s
 }

@@ -62,7 +62,7 @@ func (c *cursor) torn(first int64) (extent int64, cause, err error) {
 	h, err := parseBlockHeader(b, c.head.id)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%w: %w", errPosition, err), nil
+		return 0, errPosition, nil // the reader of the block has said what it says
 	case h.first != first:
 		return 0, fmt.Errorf("%w: %w", errPosition, errOrder), nil
 	case h.size() > c.head.size-c.at:

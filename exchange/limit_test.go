@@ -1,0 +1,262 @@
+package exchange_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kuasheng/kuasheng/certs"
+	"github.com/kuasheng/kuasheng/certs/devca"
+	"github.com/kuasheng/kuasheng/exchange"
+	auditv1 "github.com/kuasheng/kuasheng/gen/kuasheng/audit/v1"
+	queryv1 "github.com/kuasheng/kuasheng/gen/kuasheng/query/v1"
+	"github.com/kuasheng/kuasheng/internal/harness"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// rawClient speaks HTTP/2 by hand, as no honest client does.
+type rawClient struct {
+	t      testing.TB
+	framer *http2.Framer
+	header bytes.Buffer
+	hpack  *hpack.Encoder
+	stream uint32
+	events chan http2.Frame
+}
+
+func (s *system) rawClient(own ...tls.Certificate) *rawClient {
+	s.T.Helper()
+	conn, err := tls.Dial("tcp", s.Address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}, Certificates: own})
+	check(s.T, err)
+	s.T.Cleanup(func() { conn.Close() })
+	check(s.T, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(conn, http2.ClientPreface)
+	check(s.T, err)
+	c := &rawClient{t: s.T, framer: http2.NewFramer(conn, conn), stream: 1, events: make(chan http2.Frame, 10000)}
+	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	c.hpack = hpack.NewEncoder(&c.header)
+	check(s.T, c.framer.WriteSettings())
+	go func() {
+		defer close(c.events)
+		for {
+			f, err := c.framer.ReadFrame()
+			if err != nil {
+				return
+			}
+			switch f.(type) {
+			case *http2.MetaHeadersFrame, *http2.RSTStreamFrame:
+				c.events <- f
+			}
+		}
+	}()
+	return c
+}
+
+// open sends the headers of a call, with references to one long header.
+func (c *rawClient) open(method string, references int, more ...hpack.HeaderField) uint32 {
+	c.t.Helper()
+	id := c.stream
+	c.stream += 2
+	c.header.Reset()
+	fields := []hpack.HeaderField{
+		{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "https"}, {Name: ":path", Value: method}, {Name: ":authority", Value: "x"},
+		{Name: "content-type", Value: "application/grpc"}, {Name: "te", Value: "trailers"},
+	}
+	for _, f := range append(fields, more...) {
+		f.Sensitive = true // not indexed, so that the long header stays the newest
+		check(c.t, c.hpack.WriteField(f))
+	}
+	if references > 0 {
+		check(c.t, c.hpack.WriteField(hpack.HeaderField{Name: "a-bin", Value: strings.Repeat("A", 4000)}))
+		c.header.Write(bytes.Repeat([]byte{0x80 | 62}, references))
+	}
+	check(c.t, c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.header.Bytes(), EndHeaders: true}))
+	return id
+}
+
+// ended waits for the end of a call and returns its status, or RST for none.
+func (c *rawClient) ended(id uint32) (code string) {
+	c.t.Helper()
+	for f := range c.events {
+		if f.Header().StreamID != id {
+			continue
+		}
+		m, ok := f.(*http2.MetaHeadersFrame)
+		if !ok {
+			return "RST"
+		}
+		for _, field := range m.Fields {
+			if field.Name == "grpc-status" {
+				code = field.Value
+			}
+			if field.Name == "grpc-message" {
+				code += " " + field.Value
+			}
+		}
+		return code
+	}
+	c.t.Fatal("the connection broke")
+	return ""
+}
+
+func prefix(flag byte, size int, data ...byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{flag}, uint32(size)), data...)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
+}
+
+// TestStrangerTakesNoMemory: headers that grow when decoded are cut off, and a stranger is refused, typed, while its message is still
+// on the way; only health listens to it, and not to more than a name.
+func TestStrangerTakesNoMemory(t *testing.T) {
+	s := start(t)
+	before := heap()
+	c := s.rawClient()
+	for range 100 { // 1.6 GB, decoded
+		if got := c.ended(c.open(queryv1.QueryService_QueryResource_FullMethodName, 4000)); got != "RST" {
+			t.Fatalf("long headers end with %q", got)
+		}
+	}
+	for _, method := range []string{queryv1.QueryService_QueryResource_FullMethodName, queryv1.QueryService_ExportResource_FullMethodName} {
+		id := c.open(method, 0)
+		check(t, c.framer.WriteData(id, false, prefix(0, 4<<20, 1, 2, 3)))
+		if got := c.ended(id); !strings.HasPrefix(got, "16 CLIENT_CERTIFICATE_MISSING") {
+			t.Errorf("%s without an identity ends with %q", method, got)
+		}
+	}
+	id := c.open(grpc_health_v1.Health_Check_FullMethodName, 0)
+	check(t, c.framer.WriteData(id, false, prefix(0, 4<<20, 1, 2, 3)))
+	if got := c.ended(id); !strings.HasPrefix(got, "3 MESSAGE_MALFORMED") {
+		t.Errorf("a large message to health ends with %q", got)
+	}
+	var last uint32
+	for range 17 {
+		last = c.open(grpc_health_v1.Health_Watch_FullMethodName, 0)
+	}
+	if got := c.ended(last); !strings.HasPrefix(got, "8 OVERLOADED") {
+		// The calls are taken in order of their goroutines: any of the seventeen may be the one too many.
+		t.Logf("the last ends with %q", got)
+	}
+	if grown := int64(heap()) - int64(before); grown > 64<<20 {
+		t.Errorf("a stranger holds %d MiB", grown>>20)
+	}
+}
+
+// TestMessageInTime: a message that stays away ends the call, and of a known caller it is on record.
+func TestMessageInTime(t *testing.T) {
+	s := start(t)
+	exchange.SetMessageTime(s.Server, 100*time.Millisecond)
+	c := s.rawClient(s.certificate(s.zhejiang.CA, s.zhejiang.AppID("portal")))
+	for _, method := range []string{queryv1.QueryService_QueryResource_FullMethodName, queryv1.QueryService_ExportResource_FullMethodName} {
+		id := c.open(method, 0)
+		check(t, c.framer.WriteData(id, false, prefix(0, 1000, 1, 2, 3)))
+		if got := c.ended(id); !strings.HasPrefix(got, "4 DEADLINE_EXCEEDED") {
+			t.Errorf("%s ends with %q", method, got)
+		}
+	}
+	s.Eventually("on record", func() bool { return s.refused(auditv1.Reason_REASON_DEADLINE_EXCEEDED) == 2 })
+}
+
+// TestWrongFrames: what gRPC would refuse in its own words is refused typed and on record.
+func TestWrongFrames(t *testing.T) {
+	s := start(t)
+	conn := s.Dial(s.zhejiang.CA, s.zhejiang.AppID("portal"))
+	bomb := bytes.Repeat([]byte{0}, 8<<20) // 8 KB of gzip
+	err := conn.Invoke(t.Context(), queryv1.QueryService_QueryResource_FullMethodName, &bomb, new([]byte), grpc.ForceCodec(rawCodec{}), grpc.UseCompressor(gzip.Name))
+	if access, _ := wantRefusal(t, err, codes.InvalidArgument, auditv1.Reason_REASON_MESSAGE_MALFORMED, harness.Domain); access == "" {
+		t.Error("gzip is not on record")
+	}
+	err = conn.Invoke(t.Context(), queryv1.QueryService_QueryResource_FullMethodName, &bomb, new([]byte), grpc.ForceCodec(rawCodec{}))
+	if access, _ := wantRefusal(t, err, codes.InvalidArgument, auditv1.Reason_REASON_MESSAGE_MALFORMED, harness.Domain); access == "" {
+		t.Error("a large message is not on record")
+	}
+
+	c := s.rawClient(s.certificate(s.zhejiang.CA, s.zhejiang.AppID("portal")))
+	encoded := hpack.HeaderField{Name: "grpc-encoding", Value: "gzip"}
+	wrong := []struct {
+		name string
+		data []byte
+		more []hpack.HeaderField
+	}{
+		{"broken gzip", prefix(1, 3, 1, 2, 3), []hpack.HeaderField{encoded}},
+		{"marked as compressed", prefix(1, 3, 1, 2, 3), nil},
+		{"cut", prefix(0, 10, 1, 2, 3), nil},
+		{"none", nil, nil},
+		{"two", append(prefix(0, 0), prefix(0, 0)...), nil},
+	}
+	methods := []string{queryv1.QueryService_QueryResource_FullMethodName, queryv1.QueryService_ExportResource_FullMethodName}
+	for _, w := range wrong {
+		for _, method := range methods {
+			id := c.open(method, 0, w.more...)
+			check(t, c.framer.WriteData(id, true, w.data))
+			if got := c.ended(id); !strings.HasPrefix(got, "3 MESSAGE_MALFORMED") {
+				t.Errorf("%s, %s ends with %q", w.name, method, got)
+			}
+		}
+	}
+	if got, want := s.refused(auditv1.Reason_REASON_MESSAGE_MALFORMED), 2+len(wrong)*len(methods); got != want {
+		t.Errorf("%d refusals on record, want %d", got, want)
+	}
+}
+
+// TestStrangersConnections: strangers from one address get only so many connections, and a known caller still gets in from elsewhere.
+func TestStrangersConnections(t *testing.T) {
+	s := start(t)
+	closed := 0
+	for range 140 {
+		conn, err := net.Dial("tcp", s.Address)
+		check(t, err)
+		t.Cleanup(func() { conn.Close() })
+		check(t, conn.SetReadDeadline(time.Now().Add(20*time.Millisecond)))
+		if _, err := conn.Read(make([]byte, 1)); err != nil && !isTimeout(err) {
+			closed++
+		}
+	}
+	if closed != 12 {
+		t.Errorf("%d of 140 silent connections were closed, want 12", closed)
+	}
+}
+
+func isTimeout(err error) bool {
+	e, ok := err.(net.Error)
+	return ok && e.Timeout()
+}
+
+// refused counts Zhejiang's refusals on record for a reason.
+func (s *system) refused(reason auditv1.Reason) (n int) {
+	for _, a := range s.accesses(s.zhejiang) {
+		if a.GetRecord().GetIntent().GetReason() == reason {
+			n++
+		}
+	}
+	return n
+}
+
+// certificate is a fresh SVID of an ID.
+func (s *system) certificate(ca *devca.CA, id string) tls.Certificate {
+	s.T.Helper()
+	parsed, err := certs.ParseID(id)
+	check(s.T, err)
+	svid, err := ca.Issue(parsed, devca.Options{})
+	check(s.T, err)
+	own := tls.Certificate{PrivateKey: svid.PrivateKey}
+	for _, c := range svid.Certificates {
+		own.Certificate = append(own.Certificate, c.Raw)
+	}
+	return own
+}
