@@ -57,7 +57,10 @@ func TestSilentSideStreams(t *testing.T) {
 
 	other := s.queries(s.henan.CA, s.henan.AppID("portal"))
 	at := honest.attach()
-	asked := asking(t, func() error { _, err := other.QueryResource(t.Context(), harness.Query(s.zhejiang, harness.PersonA)); return err })
+	asked := asking(t, func() error {
+		_, err := other.QueryResource(t.Context(), harness.Query(s.zhejiang, harness.PersonA))
+		return err
+	})
 	tk := at.tickets()[0]
 	record, answer := at.answer(tk)
 	answer.Answer, answer.AnswerFollows = nil, true
@@ -114,7 +117,10 @@ func TestNodeWords(t *testing.T) {
 	s.grant(harness.Resource, nil, "account_no", "balance")
 	app := s.queries(s.zhejiang.CA, s.zhejiang.AppID("portal"))
 	at := n.attach()
-	asked := asking(t, func() error { _, err := app.QueryResource(t.Context(), harness.Query(s.henan, harness.PersonA)); return err })
+	asked := asking(t, func() error {
+		_, err := app.QueryResource(t.Context(), harness.Query(s.henan, harness.PersonA))
+		return err
+	})
 	record, answer := at.answer(at.tickets()[0])
 	a := record.GetAnswer()
 	a.State, a.Reason = auditv1.AnswerState_ANSWER_STATE_REFUSED, auditv1.Reason_REASON_POLICY_DENIED

@@ -171,12 +171,13 @@ func (s *Server) receiving(srv any, ss grpc.ServerStream, info *grpc.StreamServe
 	if anyone {
 		limit = maxHealth
 	}
-	return handler(srv, &receivingStream{ServerStream: ss, server: s, wire: w, limit: limit, one: !info.IsClientStream})
+	return handler(srv, &receivingStream{ServerStream: ss, server: s, method: info.FullMethod, wire: w, limit: limit, one: !info.IsClientStream})
 }
 
 type receivingStream struct {
 	grpc.ServerStream
 	server *Server
+	method string
 	wire   wire
 	limit  int
 	one    bool // the caller sends one message only, which then has to come in time
@@ -191,13 +192,14 @@ func (r *receivingStream) RecvMsg(m any) error {
 	if !r.one {
 		return readFrame(r.wire, f, r.limit)
 	}
-	var cause *refusal.Error
-	err := r.server.readInTime(r.wire, func() error { return readOnly(r.wire, f, r.limit) }, func(late *refusal.Error) error {
-		cause = late
-		return r.server.toStatus(late, "", "")
+	read := func() error { return readOnly(r.wire, f, r.limit) }
+	return r.server.readInTime(r.wire, read, func(late *refusal.Error) error {
+		// The call ends with this, and its context; the record is finished all the same.
+		ctx := context.WithoutCancel(r.Context())
+		caller, err := r.server.authenticate(ctx, r.method)
+		if err != nil {
+			return r.server.toStatus(toRefusal(ctx, err, r.server.logger, r.method), "", "") // the identity ended while we waited
+		}
+		return r.server.refuse(ctx, caller, r.method, nil, late)
 	})
-	if cause != nil {
-		return cause // on record by s.stream
-	}
-	return err
 }

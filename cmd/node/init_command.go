@@ -42,8 +42,8 @@ func newInitCommand() *cobra.Command {
 pseudonyms, and an empty journal. It needs no certificate yet.
 
 The journal is named DOMAIN/journal/REPLICA, and its verifier key is registered with the exchange: answers count as the province's own only if
-they are in such a journal. Every replica has its own journal; all replicas of a province share one pseudonym key, or nobody could tell who has looked at a person: give
-every further replica that of the first with --pseudonym-key. Without it a new key is made.
+they are in such a journal. Every replica has its own journal; all replicas of a province share one pseudonym key, or nobody could tell who
+has looked at a person: give every further replica that of the first with --pseudonym-key. Without it a new key is made.
 
 Nothing is ever overwritten. A node whose journal is lost is restored from its backup, or begun anew under another --replica.`,
 		Example: `  node init --dir /srv/node-1 --region 410000 --domain henan.example \
