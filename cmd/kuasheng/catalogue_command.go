@@ -115,8 +115,8 @@ func newCatalogueWithdrawCommand(conn *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "withdraw RESOURCE",
 		Short: "Withdraw an entry: it stays readable and is not routed any more",
-		Long: `Withdraws an entry until it is published anew. For operators of the province. A node that still has the entry in its mapping file publishes it
-again when it starts: take it out there.`,
+		Long: `Withdraws an entry until it is published anew. For operators of the province. It stays withdrawn, whatever the province's node does by
+itself, until an operator publishes it or its entry in the node's file changes.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: conn.completeResources,
 	}
