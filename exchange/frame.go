@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame takes a message as it came, not decoded yet. gRPC ends a call by itself, as INTERNAL, when its codec cannot decode a message; a
-// frame always can be, so that the refusal of what is inside is ours: typed, and on record.
+// frame takes a message as it came, not decoded yet: a frame always can be read, so that the refusal of what is inside is ours, typed, and on
+// record. readFrame fills it.
 type frame struct{ data mem.BufferSlice }
 
 // decode decodes the message, once.

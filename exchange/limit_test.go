@@ -33,7 +33,13 @@ type rawClient struct {
 	header bytes.Buffer
 	hpack  *hpack.Encoder
 	stream uint32
-	events chan http2.Frame
+	ends   chan end
+}
+
+// end is how a call ended: its status, RST for none, and empty for headers that are not the end.
+type end struct {
+	stream uint32
+	how    string
 }
 
 func (s *system) rawClient(own ...tls.Certificate) *rawClient {
@@ -44,20 +50,22 @@ func (s *system) rawClient(own ...tls.Certificate) *rawClient {
 	check(s.T, conn.SetDeadline(time.Now().Add(10*time.Second)))
 	_, err = io.WriteString(conn, http2.ClientPreface)
 	check(s.T, err)
-	c := &rawClient{t: s.T, framer: http2.NewFramer(conn, conn), stream: 1, events: make(chan http2.Frame, 10000)}
+	c := &rawClient{t: s.T, framer: http2.NewFramer(conn, conn), stream: 1, ends: make(chan end, 10000)}
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.hpack = hpack.NewEncoder(&c.header)
 	check(s.T, c.framer.WriteSettings())
 	go func() {
-		defer close(c.events)
+		defer close(c.ends)
 		for {
 			f, err := c.framer.ReadFrame()
 			if err != nil {
 				return
 			}
-			switch f.(type) {
-			case *http2.MetaHeadersFrame, *http2.RSTStreamFrame:
-				c.events <- f
+			switch f := f.(type) { // the framer uses it again
+			case *http2.MetaHeadersFrame:
+				c.ends <- end{f.StreamID, statusOf(f)}
+			case *http2.RSTStreamFrame:
+				c.ends <- end{f.StreamID, "RST"}
 			}
 		}
 	}()
@@ -89,15 +97,10 @@ func (c *rawClient) open(method string, references int, more ...hpack.HeaderFiel
 // ended waits for the end of a call and returns its status, or RST for none.
 func (c *rawClient) ended(id uint32) string {
 	c.t.Helper()
-	for f := range c.events {
-		if f.Header().StreamID != id {
-			continue
+	for e := range c.ends {
+		if e.stream == id {
+			return e.how
 		}
-		m, ok := f.(*http2.MetaHeadersFrame)
-		if !ok {
-			return "RST"
-		}
-		return statusOf(m)
 	}
 	c.t.Fatal("the connection broke")
 	return ""
@@ -155,10 +158,10 @@ func TestStrangerTakesNoMemory(t *testing.T) {
 		watching[id] = true
 	}
 	// One of them is too many, whichever it is; the others wait for their message.
-	for f := range c.events {
-		if m, ok := f.(*http2.MetaHeadersFrame); ok && watching[m.StreamID] {
-			if got := statusOf(m); !strings.HasPrefix(got, "8 OVERLOADED") {
-				t.Errorf("a call too many ends with %q", got)
+	for e := range c.ends {
+		if watching[e.stream] {
+			if !strings.HasPrefix(e.how, "8 OVERLOADED") {
+				t.Errorf("a call too many ends with %q", e.how)
 			}
 			break
 		}

@@ -21,5 +21,6 @@
 //
 // Nothing of a body, a parameter or a path is logged; what happened stands in the access log.
 //
-// Reading order: gateway.go, request.go (what is taken), place.go (how much of it, and from whom), route.go, refuse.go (what is not), message.go (how answers look), export.go, openapi.go.
+// Reading order: gateway.go, request.go (what is taken), place.go (how much of it, and from whom), route.go, refuse.go (what is not), message.go
+// (how answers look), export.go, openapi.go.
 package gateway
