@@ -61,7 +61,7 @@ func readFrame(w wire, f *frame, limit int) error {
 		return malformedMessage("the message is larger than %d bytes", limit)
 	}
 	data, err := w.Read(int(size))
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
@@ -74,28 +74,27 @@ func readFrame(w wire, f *frame, limit int) error {
 // readOnly reads the one message of a call that has one, and the end behind it.
 func readOnly(w wire, f *frame, limit int) error {
 	err := readFrame(w, f, limit)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return malformedMessage("the call has no message")
 	}
 	if err != nil {
 		return err
 	}
 	var header [5]byte
-	switch err := w.ReadMessageHeader(header[:]); err {
-	case io.EOF:
+	err = w.ReadMessageHeader(header[:])
+	if errors.Is(err, io.EOF) {
 		return nil
-	case nil, io.ErrUnexpectedEOF:
-		f.data.Free()
-		return malformedMessage("the call has more than one message")
-	default:
-		f.data.Free()
-		return readError(err)
 	}
+	f.data.Free()
+	if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		return malformedMessage("the call has more than one message")
+	}
+	return readError(err)
 }
 
 // readError makes the error of a broken stream what gRPC makes of it.
 func readError(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.EOF
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {

@@ -91,13 +91,10 @@ func Open(cfg Config) (*Log, error) {
 	l.index = ix
 	l.segment, err = segment.Open(cfg.segments(l.committed, l.failed))
 	if err != nil {
-		ix.close()
-		return nil, fmt.Errorf("opening access log: %w", err)
+		return nil, errors.Join(fmt.Errorf("opening access log: %w", err), ix.close())
 	}
 	if err := ix.start(l.segment); err != nil {
-		l.segment.Close()
-		ix.close()
-		return nil, fmt.Errorf("opening access log: %w", err)
+		return nil, errors.Join(fmt.Errorf("opening access log: %w", err), l.segment.Close(), ix.close())
 	}
 	return l, nil
 }

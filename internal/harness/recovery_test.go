@@ -278,7 +278,7 @@ func TestExportCut(t *testing.T) {
 		if last.GetState() != auditv1.AnswerState_ANSWER_STATE_STREAM_CUT || last.GetReason() != auditv1.Reason_REASON_NODE_LOST {
 			t.Errorf("the journal's last word on the export is %v for %v, want a cut by the node's loss", last.GetState(), last.GetReason())
 		}
-		if got := book.result(index); got != auditv1.Result_RESULT_RECOVERED_ANSWERED {
+		if got := book.result(index); got != auditv1.Result_RESULT_CUT {
 			t.Errorf("the export ended %v: data left, and the outcome must say so", got)
 		}
 	}

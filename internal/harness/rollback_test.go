@@ -48,7 +48,7 @@ func TestExchangeRollback(t *testing.T) {
 			t.Fatalf("a call through an exchange that was rolled back: %v, want NODE_NOT_ATTACHED", err)
 		}
 	}
-	sys.Eventually("refused by the node", func() bool { return strings.Contains(logs.String(), "does not extend the one of size") })
+	sys.Eventually("refused by the node", func() bool { return strings.Contains(logs.String(), "contradicts what this node has accepted") })
 	if replica.Node.Attached() {
 		t.Error("the node is attached to an exchange with another history")
 	}
@@ -77,7 +77,7 @@ func TestJournalRollback(t *testing.T) {
 	restore()
 	replica.Start()
 	sys.Eventually("refused", func() bool {
-		return strings.Contains(logs.String(), "it was rolled back or replaced; restore its newest copy")
+		return strings.Contains(logs.String(), "this node's journal was rolled back or replaced")
 	})
 	if replica.Node.Attached() {
 		t.Error("a node with a journal that was rolled back is attached")

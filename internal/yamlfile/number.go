@@ -96,7 +96,7 @@ func (t *Table) Size(name string, otherwise, least, most, step int64) int64 {
 }
 
 func sizeOf(n ast.Node) (int64, bool) {
-	text := ""
+	var text string
 	switch n := n.(type) {
 	case *ast.IntegerNode:
 		text = n.GetToken().Value

@@ -82,13 +82,10 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j.index = ix
 	if err := ix.start(j.segment); err != nil {
-		j.segment.Close()
-		ix.close()
-		return nil, fmt.Errorf("opening journal: %w", err)
+		return nil, errors.Join(fmt.Errorf("opening journal: %w", err), j.segment.Close(), ix.close())
 	}
 	if err := j.cutOpenExports(); err != nil {
-		j.Close()
-		return nil, fmt.Errorf("opening journal: %w", err)
+		return nil, errors.Join(fmt.Errorf("opening journal: %w", err), j.Close())
 	}
 	return j, nil
 }
