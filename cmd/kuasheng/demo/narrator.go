@@ -29,19 +29,25 @@ func (n *narrator) title(zh, en string) {
 // say tells something, broken into lines between words.
 func (n *narrator) say(format string, args ...any) { n.wrap("  ", fmt.Sprintf(format, args...)) }
 
-// wrap breaks a text into lines between words, each with an indent.
+// pauses marks the places where a Chinese text, which has no spaces, may be broken.
+var pauses = strings.NewReplacer("。", "。\x00", "；", "；\x00", "，", "，\x00")
+
+// wrap breaks a text into lines between words, and between the parts of a Chinese sentence, each line with an indent.
 func (n *narrator) wrap(indent, text string) {
 	line, used := indent, len(indent)
 	for _, word := range strings.Fields(text) {
-		w := width(word)
-		if used > len(indent) && used+1+w > columns {
-			fmt.Fprintln(n.w, line)
-			line, used = indent, len(indent)
+		space := 1
+		for _, part := range strings.Split(pauses.Replace(word), "\x00") {
+			w := width(part)
+			switch {
+			case used > len(indent) && used+space+w > columns:
+				fmt.Fprintln(n.w, line)
+				line, used = indent, len(indent)
+			case used > len(indent) && space > 0 && w > 0:
+				line, used = line+" ", used+1
+			}
+			line, used, space = line+part, used+w, 0
 		}
-		if used > len(indent) {
-			line, used = line+" ", used+1
-		}
-		line, used = line+word, used+w
 	}
 	fmt.Fprintln(n.w, line)
 }
