@@ -111,13 +111,13 @@ func (s *Store) Commit(ctx context.Context, c Change) (uint64, error) {
 
 // run is the committer: the one goroutine that writes, until Close or the first failure.
 func (s *Store) run() {
-	defer close(s.ended)
 	var first *pending // did not fit into the block before
 	for {
 		if first == nil {
 			select {
 			case <-s.stop:
 				s.end = ErrClosed
+				close(s.ended)
 				return
 			case first = <-s.queue:
 			}
@@ -127,6 +127,7 @@ func (s *Store) run() {
 		if err != nil {
 			s.end = fmt.Errorf("%w: %w", ErrFailed, err)
 			s.log.Error("state store failed and takes no more changes", "error", err)
+			close(s.ended) // before anybody is told: who sees a failed change also sees a failed store
 		}
 		for _, p := range block {
 			if s.end != nil {
