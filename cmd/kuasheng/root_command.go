@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
+	"github.com/kuasheng/kuasheng/internal/daemon"
 	"github.com/spf13/cobra"
 )
 
@@ -33,7 +33,7 @@ The certificates come from your bureau's authority, or for trials from "kuasheng
 Exit status: 0 done, 1 failed or refused, 2 wrong usage.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version(),
+		Version:       daemon.Version(),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// Cobra reports missing flags without a type of error; asking it here, where it has not yet, makes them usage errors.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,19 +72,4 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
 	}
 	return err
-}
-
-// version is what the build knows about itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
-		}
-	}
-	return v + " " + info.GoVersion
 }
